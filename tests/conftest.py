@@ -1,0 +1,31 @@
+"""Every test has its own runs folder and one thread; `real_data` is the folder of real data sets, where there is one."""
+
+import os
+from pathlib import Path
+
+os.environ.setdefault("OMP_NUM_THREADS", "1")  # before torch is imported
+
+import pytest
+
+ROOT = Path(__file__).resolve().parent.parent
+
+
+@pytest.fixture(autouse=True)
+def runs(tmp_path, monkeypatch):
+    """The folder that PRUNING_HOME names during this test."""
+    folder = tmp_path / "runs"
+    monkeypatch.setenv("PRUNING_HOME", str(folder))
+    return folder
+
+
+@pytest.fixture
+def real_data(monkeypatch):
+    """Folder with MNIST, FashionMNIST, dogs-vs-cats and weights: `PRUNING_DATA`, or shared/data beside the repository."""
+    named = os.environ.get("PRUNING_DATA")
+    folder = Path(named) if named else ROOT.parent / "shared" / "data"
+    if not (folder / "FashionMNIST" / "raw").is_dir():
+        if named:
+            pytest.fail(f"PRUNING_DATA names {folder}, but there is no FashionMNIST/raw in it")
+        pytest.skip(f"no real data in {folder}")
+    monkeypatch.setenv("PRUNING_DATA", str(folder))
+    return folder
