@@ -3,10 +3,11 @@
 from importlib import import_module
 from typing import Any
 
+from pruning.allocate import allocate  # at once: the submodule of this name would hide it
+
 _WHERE = {
     "trace": "pruning.channels.trace",
     "score": "pruning.criteria",
-    "allocate": "pruning.allocate",
     "Plan": "pruning.plan",
     "prune": "pruning.surgery",
     "verify": "pruning.verify",

@@ -49,11 +49,10 @@ class ChannelMap:
     params: tuple[Term, ...]
     macs: tuple[Term, ...]
     bytes: tuple[Term, ...]
+    input_shape: tuple[int, ...] = ()  # of one example, without the batch dimension
     # For every cut parameter or buffer: per dimension the unit of each index (-1: fixed), or None where nothing is cut.
     # Units are numbered through all groups in order. Left out of the JSON: only surgery and scoring need it.
     units: Mapping[str, tuple[NDArray[np.int64] | None, ...]] = field(default_factory=dict, repr=False, compare=False)
-    # (module, attribute) -> the linear form of its value, e.g. ("conv1", "out_channels").
-    attributes: Mapping[tuple[str, str], Linear] = field(default_factory=dict, repr=False, compare=False)
 
     def index(self, name: str) -> int:
         """Position of the group called `name`; raises KeyError with the known names."""
@@ -76,18 +75,19 @@ class ChannelMap:
                 "params": self.params,
                 "macs": self.macs,
                 "bytes": self.bytes,
+                "input_shape": self.input_shape,
             }
         )
 
     @classmethod
     def from_json(cls, text: str) -> "ChannelMap":
         raw = json.loads(text)
+        params, macs, size = (tuple(_term(t) for t in raw[name]) for name in ("params", "macs", "bytes"))
+        groups = tuple(
+            Group(**g | {"layers": tuple(g["layers"]), "coupled": tuple(g["coupled"])}) for g in raw["groups"]
+        )
         return cls(
-            groups=tuple(
-                Group(**{k: tuple(v) if isinstance(v, list) else v for k, v in g.items()}) for g in raw["groups"]
-            ),
-            protected=tuple(Protected(**p) for p in raw["protected"]),
-            **{name: tuple(_term(t) for t in raw[name]) for name in ("params", "macs", "bytes")},
+            groups, tuple(Protected(**p) for p in raw["protected"]), params, macs, size, tuple(raw["input_shape"])
         )
 
 

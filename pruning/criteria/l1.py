@@ -1,0 +1,9 @@
+"""L1 norm of a filter: s_j = Σ|F_j| (Li et al. 2017), independent of what was removed before it."""
+
+from torch import Tensor
+
+from pruning.criteria.units import Units
+
+
+def score(units: Units) -> Tensor:
+    return units.filters.abs().sum(1)

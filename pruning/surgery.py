@@ -1,0 +1,139 @@
+"""Surgery: a plan cut into a network in one pass, one index_select per parameter dimension."""
+
+import copy
+from collections.abc import Callable, Mapping
+
+import numpy as np
+import torch
+from numpy.typing import NDArray
+from torch import Tensor, nn
+from torch.nn.modules.batchnorm import _NormBase
+from torch.nn.modules.conv import _ConvNd
+
+from pruning.errors import UserError
+from pruning.plan import Plan
+
+Positions = NDArray[np.intp]
+
+
+def prune(model: nn.Module, plan: Plan) -> nn.Module:
+    """A new network without the removed units; the given one is untouched.
+
+    Hooks, modes, devices, dtypes and requires_grad are kept. Raises UserError when the plan was made for another network.
+    """
+    fits(model, plan)
+    cut = positions(plan)
+    memo: dict[int, object] = {}
+    for name, tensor in stored(model).items():
+        smaller = select(tensor, cut[name]) if name in cut else tensor.detach().clone()
+        memo[id(tensor)] = (
+            nn.Parameter(smaller, requires_grad=tensor.requires_grad) if isinstance(tensor, nn.Parameter) else smaller
+        )
+    small = copy.deepcopy(model, memo)
+    for module in small.modules():
+        set_sizes(module)
+    return small
+
+
+def masked(model: nn.Module, plan: Plan) -> nn.Module:
+    """A copy in which everything that belongs to a removed unit is zero: the function that pruning must reproduce."""
+    fits(model, plan)
+    twin = copy.deepcopy(model)
+    cut = positions(plan)
+    with torch.no_grad():
+        for name, parameter in twin.named_parameters():
+            for d, kept in enumerate(cut.get(name, ())):
+                if kept is not None:
+                    gone = np.setdiff1d(np.arange(parameter.shape[d]), kept)
+                    parameter.index_fill_(d, torch.from_numpy(gone).to(parameter.device), 0)
+    return twin
+
+
+def stored(model: nn.Module) -> dict[str, Tensor]:
+    return {**dict(model.named_parameters()), **dict(model.named_buffers())}
+
+
+def fits(model: nn.Module, plan: Plan) -> None:
+    """Raise UserError unless every tensor that the plan cuts has the shape it was made for."""
+    tensors = stored(model)
+    for name, dims in plan.channels.units.items():
+        shape = tuple(tensors[name].shape) if name in tensors else None
+        if shape is None or any(d is not None and len(d) != n for d, n in zip(dims, shape, strict=False)):
+            raise UserError(
+                f"the plan does not fit this network: {name} has shape {shape}", do="Make a new plan for this network."
+            )
+
+
+def positions(plan: Plan) -> Mapping[str, tuple[Positions | None, ...]]:
+    """Per cut tensor and dimension: the positions that stay, or None for all."""
+    kept = [plan.keep.get(g.name, tuple(range(g.units))) for g in plan.channels.groups]
+    starts = np.cumsum([0, *(g.units for g in plan.channels.groups)])
+    stays = np.zeros(starts[-1] + 1, bool)
+    stays[-1] = True  # unit -1: fixed
+    for start, units in zip(starts, kept, strict=False):
+        stays[start + np.array(units, np.int64)] = True
+    return {
+        name: tuple(None if d is None or stays[d].all() else np.flatnonzero(stays[d]) for d in dims)
+        for name, dims in plan.channels.units.items()
+    }
+
+
+def select(tensor: Tensor, cut: tuple[Positions | None, ...]) -> Tensor:
+    result = tensor.detach()
+    for d, kept in enumerate(cut):
+        if kept is not None:
+            result = result.index_select(d, torch.from_numpy(kept).to(result.device))
+    return result.clone() if result.data_ptr() == tensor.data_ptr() else result
+
+
+def set_sizes(module: nn.Module) -> None:
+    """Make a module's own numbers agree with its tensors."""
+    for kind, update in SIZES.items():
+        if isinstance(module, kind):
+            update(module)
+
+
+def _conv(conv: _ConvNd) -> None:
+    rows, columns = conv.weight.shape[:2]
+    if conv.groups > 1 and columns == 1 and not conv.transposed:  # depthwise: whole groups went
+        conv.groups = rows // (conv.out_channels // conv.groups)
+    conv.in_channels = rows if conv.transposed else columns * conv.groups
+    conv.out_channels = columns * conv.groups if conv.transposed else rows
+
+
+def _linear(linear: nn.Linear) -> None:
+    linear.out_features, linear.in_features = linear.weight.shape
+
+
+def _batch_norm(norm: _NormBase) -> None:
+    vector = norm.weight if norm.weight is not None else norm.running_mean
+    norm.num_features = norm.num_features if vector is None else len(vector)
+
+
+def _layer_norm(norm: nn.LayerNorm) -> None:
+    if norm.weight is not None:
+        norm.normalized_shape = tuple(norm.weight.shape)
+
+
+def _group_norm(norm: nn.GroupNorm) -> None:
+    if norm.weight is not None:
+        norm.num_channels = len(norm.weight)
+
+
+def _prelu(prelu: nn.PReLU) -> None:
+    prelu.num_parameters = len(prelu.weight)
+
+
+def _embedding(embedding: nn.Embedding) -> None:
+    embedding.embedding_dim = embedding.weight.shape[1]
+
+
+SIZES: dict[type[nn.Module], Callable[..., None]] = {
+    _ConvNd: _conv,
+    nn.Linear: _linear,
+    _NormBase: _batch_norm,
+    nn.LayerNorm: _layer_norm,
+    nn.GroupNorm: _group_norm,
+    nn.PReLU: _prelu,
+    nn.Embedding: _embedding,
+}
