@@ -95,7 +95,7 @@ def set_sizes(module: nn.Module) -> None:
 
 def _conv(conv: _ConvNd) -> None:
     rows, columns = conv.weight.shape[:2]
-    if conv.groups > 1 and columns == 1 and not conv.transposed:  # depthwise: whole groups went
+    if conv.groups > 1 and conv.in_channels == conv.groups:  # depthwise before the cut: whole groups went
         conv.groups = rows // (conv.out_channels // conv.groups)
     conv.in_channels = rows if conv.transposed else columns * conv.groups
     conv.out_channels = columns * conv.groups if conv.transposed else rows

@@ -15,8 +15,9 @@ UNUSED = "the forward pass never uses it"
 SINGLE = "it has a single channel"
 
 
-def gather(model: nn.Module, tape: Tape, input_shape: tuple[int, ...]) -> ChannelMap:
-    pin_unused(model, tape)
+def gather(model: nn.Module, tape: Tape, input_shape: tuple[int, ...]) -> tuple[ChannelMap, Array]:
+    """The map, and the unit of every label (-1: fixed)."""
+    pin_unused(tape)
     solution = tape.labels.solve()
     components = {n: tuple(solution.component[a] for a in dims) for n, dims in tape.parameters.items()}
     prunable = members(components, tape, solution)
@@ -33,7 +34,7 @@ def gather(model: nn.Module, tape: Tape, input_shape: tuple[int, ...]) -> Channe
     def term(factor: int, dims: Iterable[Array]) -> Term:
         return simplify(factor, [linear(group_of[c], sizes) for c in dims])
 
-    return ChannelMap(
+    channels = ChannelMap(
         groups=groups,
         protected=protect(tape, components, group_of, solution),
         params=fold(term(1, components[n]) for n, _ in model.named_parameters()),
@@ -42,13 +43,12 @@ def gather(model: nn.Module, tape: Tape, input_shape: tuple[int, ...]) -> Channe
         input_shape=input_shape,
         units={n: dims for n, dims in cut.items() if any(d is not None for d in dims)},
     )
+    return channels, unit[solution.component]
 
 
-def pin_unused(model: nn.Module, tape: Tape) -> None:
-    for name, dims in tape.parameters.items():
-        if name not in tape.used:
-            for a in dims:
-                tape.labels.pin(a, UNUSED)
+def pin_unused(tape: Tape) -> None:
+    for name in tape.parameters.keys() - tape.used:
+        tape.pin_parameter(name, UNUSED)
 
 
 def members(components: dict[str, Dims], tape: Tape, solution: Solution) -> list[Array]:

@@ -19,6 +19,7 @@ class Tape:
     producers: dict[tuple[str, int], None] = field(default_factory=dict)  # (parameter, dimension), in order of use
     used: set[str] = field(default_factory=set)
     macs: list[tuple[int, Dims]] = field(default_factory=list)
+    steps: list[Any] = field(default_factory=list)  # certificate.Step of every op, of the latest run
     counting: bool = True
     _dims: dict[int, tuple[Tensor, Dims]] = field(
         default_factory=dict
@@ -40,17 +41,21 @@ class Tape:
         known = self._dims.get(id(tensor))
         return known[1] if known else tuple(self.labels.fixed(n) for n in tensor.shape)
 
+    def knows(self, tensor: Tensor) -> bool:
+        return id(tensor) in self._dims
+
     def produces(self, a: Array) -> None:
         """Say that this dimension of a weight makes output channels."""
         if id(a) in self._origin:
             self.producers[self._origin[id(a)]] = None
 
-    def touch(self, values: Sequence[Any]) -> None:
+    def touch(self, inputs: Sequence[Dims]) -> None:
         """Note which parameters an op reads."""
-        for value in values:
-            for a in self.get(value) if isinstance(value, Tensor) else ():
-                if id(a) in self._origin:
-                    self.used.add(self._origin[id(a)][0])
+        self.used |= {self._origin[id(a)][0] for dims in inputs for a in dims if id(a) in self._origin}
+
+    def pin_parameter(self, name: str, reason: str) -> None:
+        for a in self.parameters[name]:
+            self.labels.pin(a, reason)
 
     def multiply(self, factor: int, *dims: Array) -> None:
         """Count MACs: factor × the product of these dimensions' sizes."""
@@ -58,6 +63,8 @@ class Tape:
             moving = tuple(a for a in dims if np.any(a))
             self.macs.append((factor * int(np.prod([len(a) for a in dims if not np.any(a)], dtype=np.int64)), moving))
 
-    def forget(self) -> None:
-        """Drop the tensors of a finished run, keep what was learned."""
+    def forget(self) -> list[Any]:
+        """Drop the tensors of a finished run, keep what was learned; hand over the run's steps."""
         self._dims.clear()
+        steps, self.steps = self.steps, []
+        return steps

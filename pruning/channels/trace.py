@@ -1,5 +1,6 @@
 """One run of the network on the meta device under a dispatch mode, carrying labels through every ATen op."""
 
+import itertools
 from collections.abc import Callable, Iterator, Sequence
 from contextlib import contextmanager
 from typing import Any
@@ -10,6 +11,7 @@ from torch.func import functional_call
 from torch.utils._python_dispatch import TorchDispatchMode
 from torch.utils._pytree import tree_leaves, tree_map
 
+from pruning.channels.certificate import LAYOUT, Probe, Step, constants, cut
 from pruning.channels.groups import gather
 from pruning.channels.map import ChannelMap
 from pruning.channels.reshapes import RESHAPES
@@ -18,7 +20,8 @@ from pruning.channels.tape import Tape
 from pruning.errors import UserError
 
 ALL_RULES = RULES | RESHAPES
-Shapes = dict[str, torch.Size]
+ROUNDS = 30  # a network with more hard-coded numbers than this is left alone
+HARD_CODED = "its size is written in the network's code"
 
 
 def trace(model: nn.Module, example_input: Any) -> ChannelMap:
@@ -29,15 +32,36 @@ def trace(model: nn.Module, example_input: Any) -> ChannelMap:
     """
     tape = Tape()
     with quiet(model):
-        run(model, tape, example_input, training=False, batch=1)
+        steps = run(model, Recorder(tape), example_input, training=False, batch=1)
         tape.counting = False
-        run(model, tape, example_input, training=True, batch=2)  # shows auxiliary heads
-    shape = tuple(example_input.shape[1:]) if isinstance(example_input, Tensor) else ()
-    return gather(model, tape, shape)
+        run(model, Recorder(tape), example_input, training=True, batch=2)  # shows auxiliary heads
+        shape = tuple(example_input.shape[1:]) if isinstance(example_input, Tensor) else ()
+        for _ in range(ROUNDS):
+            channels, label_units = gather(model, tape, shape)
+            small, stays = cut(model, channels, label_units)
+            fault = follow(small, Probe(steps, stays), example_input)
+            if fault is None:
+                return channels
+            for a in itertools.chain(*fault.inputs, *filter(None, fault.outputs)):
+                tape.labels.pin(a, HARD_CODED)
+        for name in tape.parameters:
+            tape.pin_parameter(name, HARD_CODED)
+        return gather(model, tape, shape)[0]
 
 
-def run(model: nn.Module, tape: Tape, example_input: Any, *, training: bool, batch: int) -> None:
-    """Run on meta tensors of `batch` examples, writing to the tape; outputs are pinned."""
+def follow(small: nn.Module, probe: Probe, example_input: Any) -> Step | None:
+    """Run the cut network beside the dense one's steps; the first step that differs, or None."""
+    tape = Tape()
+    try:
+        run(small, Recorder(tape, probe), example_input, training=False, batch=1)
+    except UserError:
+        probe.broke()
+    return probe.fault
+
+
+def run(model: nn.Module, recorder: "Recorder", example_input: Any, *, training: bool, batch: int) -> list[Step]:
+    """Run on meta tensors of `batch` examples, writing to the tape; outputs are pinned. The steps it took."""
+    tape = recorder.tape
     state = {
         name: torch.empty_like(t, device="meta") for name, t in (*model.named_parameters(), *model.named_buffers())
     }
@@ -46,7 +70,7 @@ def run(model: nn.Module, tape: Tape, example_input: Any, *, training: bool, bat
     inputs = tree_map(lambda t: as_meta(tape, t, batch), _tuple(example_input))
     model.train(training)
     try:
-        with torch.no_grad(), Recorder(tape):
+        with torch.no_grad(), recorder:
             output = functional_call(model, state, inputs)
     except (RuntimeError, ValueError, TypeError, IndexError, NotImplementedError, AssertionError) as error:
         given = ", ".join(str(tuple(t.shape)) for t in tree_leaves(inputs) if isinstance(t, Tensor))
@@ -58,7 +82,7 @@ def run(model: nn.Module, tape: Tape, example_input: Any, *, training: bool, bat
         if isinstance(leaf, Tensor):
             for a in tape.get(leaf):
                 tape.labels.pin(a, "it makes the network's outputs")
-    tape.forget()
+    return tape.forget()
 
 
 def as_meta(tape: Tape, value: Any, batch: int) -> Any:
@@ -92,9 +116,10 @@ def quiet(model: nn.Module) -> Iterator[None]:
 class Recorder(TorchDispatchMode):  # type: ignore[no-untyped-call]
     """Applies an op's rule after it ran on meta; an op without a rule pins what it touches, and says its name."""
 
-    def __init__(self, tape: Tape) -> None:
+    def __init__(self, tape: Tape, probe: Probe | None = None) -> None:
         super().__init__()  # type: ignore[no-untyped-call]
         self.tape = tape
+        self.probe = probe
 
     def __torch_dispatch__(
         self, func: Any, types: Sequence[type], args: tuple[Any, ...] = (), kwargs: dict[str, Any] | None = None
@@ -105,9 +130,21 @@ class Recorder(TorchDispatchMode):  # type: ignore[no-untyped-call]
         out = func(*args, **kwargs)
         if tree_leaves(out) and all(isinstance(t, Tensor) for t in tree_leaves(out)):
             arguments = ordered(func, args, kwargs)
-            self.tape.touch(tensors(arguments))
-            describe(self.tape, func, arguments, out)
+            if self.probe:
+                self.probe.see(func, arguments, out)
+            else:
+                self.record(func, arguments, out)
         return out
+
+    def record(self, func: Any, args: list[Any], out: Any) -> None:
+        inputs = tuple(
+            self.tape.get(t) for t in tensors(args)
+        )  # before the op's labels are written: it may be in place
+        self.tape.touch(inputs)
+        describe(self.tape, func, args, out)
+        if func._schema.name not in LAYOUT:
+            outputs = tuple(self.tape.get(t) if self.tape.knows(t) else None for t in tree_leaves(out))
+            self.tape.steps.append(Step(func._schema.name, constants(args), inputs, outputs))
 
 
 def takes_device(func: Any) -> bool:

@@ -1,0 +1,182 @@
+"""The tracer on single constructs and on whole networks: exact, or left alone with a reason; never wrong."""
+
+import pytest
+import torch
+import torchvision
+from torch import Tensor, nn
+from torch.nn import functional as F
+
+from pruning import allocate, prune, score, trace
+from pruning.channels.map import ChannelMap
+from pruning.errors import UserError
+from pruning.plan import Plan
+from pruning.verify import verify
+
+
+def randomise(network: nn.Module) -> nn.Module:
+    """Give batch norms statistics and affines as after training: fresh ones hide mistakes."""
+    for module in network.modules():
+        if isinstance(module, nn.modules.batchnorm._NormBase) and module.running_mean is not None:
+            nn.init.normal_(module.running_mean)
+            nn.init.uniform_(module.running_var, 0.5, 2)
+            nn.init.uniform_(module.weight, 0.5, 1.5)
+            nn.init.normal_(module.bias)
+    return network
+
+
+def random_plan(network: nn.Module, channels: ChannelMap, seed: int) -> Plan:
+    """A different share of every group: equal ones hide mistakes."""
+    generator = torch.Generator().manual_seed(seed)
+    shares = {g.name: float(torch.rand((), generator=generator)) * 0.9 for g in channels.groups}
+    return allocate(channels, score(network, channels, "l2"), shares=shares)
+
+
+def proven(network: nn.Module, shape: tuple[int, ...]) -> ChannelMap:
+    """Trace, prune by a random plan, and hold every claim against the real network."""
+    randomise(network)
+    channels = trace(network, torch.empty(1, *shape))
+    plan = random_plan(network, channels, 1)
+    small = prune(network, plan)
+    assert verify(network, small, plan) < 1e-12
+    assert plan.counts() == trace(small, torch.empty(1, *shape)).counts()
+    assert plan.counts().params == sum(p.numel() for p in small.parameters())
+    return channels
+
+
+class Net(nn.Module):
+    """conv(3→8), then `middle`, then global pool and a classifier."""
+
+    def __init__(self, middle: nn.Module, width: int) -> None:
+        super().__init__()
+        self.conv = nn.Conv2d(3, 8, 3, padding=1)
+        self.bn = nn.BatchNorm2d(8)
+        self.middle = middle
+        self.fc = nn.Linear(width, 5)
+
+    def forward(self, x: Tensor) -> Tensor:
+        return self.fc(self.middle(F.relu(self.bn(self.conv(x)))).mean((2, 3)))
+
+
+class Call(nn.Module):
+    """A function as a module, with layers of its own."""
+
+    def __init__(self, function: object, **layers: nn.Module) -> None:
+        super().__init__()
+        self.function = function
+        for name, layer in layers.items():
+            self.add_module(name, layer)
+
+    def forward(self, x: Tensor) -> Tensor:
+        return self.function(self, x)
+
+
+def conv(i: int, o: int, **more: int) -> nn.Conv2d:
+    return nn.Conv2d(i, o, 3, padding=1, **more)
+
+
+CONSTRUCTS = {
+    "residual": (Call(lambda m, x: x + m.a(x), a=conv(8, 8)), 8),
+    "concat": (Call(lambda m, x: torch.cat([x, m.a(x)], 1), a=conv(8, 4)), 12),
+    "depthwise": (conv(8, 8, groups=8), 8),
+    "depthwise-multiplier": (conv(8, 16, groups=8), 16),
+    "grouped": (conv(8, 12, groups=4), 12),
+    "transposed": (nn.ConvTranspose2d(8, 6, 2, 2), 6),
+    "grouped-transposed": (nn.ConvTranspose2d(8, 8, 2, 2, groups=2), 8),
+    "squeeze-excite": (
+        Call(lambda m, x: x * m.b(F.relu(m.a(x.mean((2, 3), keepdim=True)))).sigmoid(), a=conv(8, 4), b=conv(4, 8)),
+        8,
+    ),
+    "option-a-pad": (Call(lambda m, x: m.a(x) + F.pad(x, (0, 0, 0, 0, 4, 4)), a=conv(8, 16)), 16),
+    "option-a-cat": (Call(lambda m, x: m.a(x) + torch.cat([x, torch.zeros_like(x)], 1), a=conv(8, 16)), 16),
+    "channel-shuffle": (
+        Call(lambda m, x: m.a(x.view(-1, 2, 4, 8, 8).transpose(1, 2).reshape(-1, 8, 8, 8)), a=conv(8, 6)),
+        6,
+    ),
+    "shuffle-module": (nn.Sequential(nn.ChannelShuffle(2), conv(8, 6)), 6),
+    "chunk": (Call(lambda m, x: torch.mul(*m.a(x).chunk(2, 1)), a=conv(8, 12)), 6),
+    "glu": (Call(lambda m, x: F.glu(m.a(x), 1), a=conv(8, 12)), 6),
+    "strided-slice": (Call(lambda m, x: x[:, ::2]), 4),
+    "pixel-shuffle": (nn.PixelShuffle(2), 2),
+    "prelu": (nn.PReLU(8), 8),
+    "hardswish-inplace": (nn.Sequential(nn.Hardswish(inplace=True), conv(8, 8), nn.ReLU6(inplace=True)), 8),
+    "hard-coded-view": (Call(lambda m, x: m.a(x.view(-1, 8, 64).mean(2).view(-1, 8, 1, 1)), a=conv(8, 6)), 6),
+    "hard-coded-expand": (Call(lambda m, x: x * torch.ones(1, 8, 1, 1)), 8),
+    "functional-weight": (Call(lambda m, x: F.conv2d(x, m.a.weight), a=nn.Conv2d(8, 6, 1, bias=False)), 6),
+    "tied": (Call(lambda m, x: m.a(F.relu(m.a(x))), a=conv(8, 8)), 8),
+    "bilinear": (Call(lambda m, x: (x.flatten(2) @ x.flatten(2).transpose(1, 2)).unsqueeze(1)), 1),
+    "upsample-skip": (
+        Call(lambda m, x: torch.cat([x, F.interpolate(m.a(F.max_pool2d(x, 2)), scale_factor=2)], 1), a=conv(8, 4)),
+        12,
+    ),
+    "instance-norm": (nn.Sequential(nn.InstanceNorm2d(8, affine=True), conv(8, 4)), 4),
+    "sort": (Call(lambda m, x: x.sort(1)[0]), 8),
+    "input-free-gate": (Call(lambda m, x: x.amax(1, keepdim=True)), 1),
+    "frozen": (conv(8, 8).requires_grad_(False), 8),
+    "stochastic-depth": (torchvision.ops.StochasticDepth(0.5, "row"), 8),
+}
+
+
+@pytest.mark.parametrize("construct", CONSTRUCTS)
+def test_a_construct_is_pruned_exactly_or_left_alone(construct: str) -> None:
+    torch.manual_seed(0)
+    middle, width = CONSTRUCTS[construct]
+    proven(Net(middle, width), (3, 8, 8))
+
+
+def test_concat_with_the_networks_input() -> None:
+    network = nn.Sequential(Call(lambda m, x: torch.cat([x, m.a(x)], 1), a=conv(3, 6)), nn.BatchNorm2d(9), conv(9, 4))
+    assert [g.units for g in proven(network, (3, 8, 8)).groups] == [6]
+
+
+def test_what_is_left_alone_says_why() -> None:
+    middle, width = CONSTRUCTS["sort"]
+    reasons = {p.name: p.reason for p in trace(Net(middle, width), torch.empty(1, 3, 8, 8)).protected}
+    assert reasons["conv"] == "the operation aten::sort has no rule yet"
+    assert reasons["fc"] == "it makes the network's outputs"
+
+
+def test_layer_norm_is_marked_approximate_and_only_measured() -> None:
+    network = nn.Sequential(nn.Linear(6, 8), nn.LayerNorm(8), nn.ReLU(), nn.Linear(8, 3))
+    channels = trace(network, torch.empty(1, 6))
+    plan = allocate(channels, score(network, channels, "l1"), share=0.5)
+    assert "layer norm" in channels.groups[0].approximate
+    assert verify(network, prune(network, plan), plan) > 0
+
+
+def test_a_network_that_cannot_run_on_the_input_is_told_in_one_sentence() -> None:
+    with pytest.raises(UserError, match=r"cannot run on an input of shape \(1, 4, 8, 8\)"):
+        trace(Net(conv(8, 8), 8), torch.empty(1, 4, 8, 8))
+
+
+def test_tracing_changes_nothing() -> None:
+    network = Net(conv(8, 8), 8).train()
+    before = {name: tensor.clone() for name, tensor in network.state_dict().items()}
+    trace(network, torch.empty(1, 3, 8, 8))
+    assert network.training
+    assert all(torch.equal(before[name], tensor) for name, tensor in network.state_dict().items())
+
+
+FAMILIES = [
+    "alexnet", "vgg11", "vgg11_bn", "resnet18", "resnet50", "mobilenet_v2", "mobilenet_v3_small", "mobilenet_v3_large",
+    "densenet121", "squeezenet1_0", "squeezenet1_1", "googlenet", "resnext50_32x4d", "efficientnet_b0", "mnasnet0_5",
+    "regnet_y_400mf", "shufflenet_v2_x0_5",
+]  # fmt: skip
+
+
+@pytest.mark.slow
+@pytest.mark.parametrize("name", FAMILIES)
+def test_torchvision_networks_are_pruned_exactly(name: str) -> None:
+    torch.manual_seed(0)
+    more = {"init_weights": False} if name == "googlenet" else {}
+    channels = proven(torchvision.models.get_model(name, num_classes=10, **more), (3, 64, 64))
+    half = channels.counts({g.name: g.units - g.units // 2 for g in channels.groups})
+    assert half.params < 0.6 * channels.counts().params
+
+
+def test_googlenet_trains_after_pruning_with_its_auxiliary_heads() -> None:
+    network = torchvision.models.googlenet(num_classes=10, init_weights=False)
+    channels = trace(network, torch.empty(1, 3, 64, 64))
+    small = prune(network, random_plan(network, channels, 2)).train()
+    output = small(torch.randn(2, 3, 64, 64))
+    (output.logits.sum() + output.aux_logits1.sum() + output.aux_logits2.sum()).backward()
+    assert output.logits.shape == (2, 10)
