@@ -67,7 +67,8 @@ def run(model: nn.Module, recorder: "Recorder", example_input: Any, *, training:
     }
     for name, tensor in state.items():
         tape.register(name, tensor)
-    inputs = tree_map(lambda t: as_meta(tape, t, batch), _tuple(example_input))
+    dtype = next((t.dtype for t in state.values() if t.is_floating_point()), torch.float32)
+    inputs = tree_map(lambda t: as_meta(tape, t, batch, dtype), _tuple(example_input))
     model.train(training)
     try:
         with torch.no_grad(), recorder:
@@ -85,10 +86,12 @@ def run(model: nn.Module, recorder: "Recorder", example_input: Any, *, training:
     return tape.forget()
 
 
-def as_meta(tape: Tape, value: Any, batch: int) -> Any:
+def as_meta(tape: Tape, value: Any, batch: int, dtype: torch.dtype) -> Any:
+    """An input of `batch` examples; floats take the network's own type."""
     if not isinstance(value, Tensor):
         return value
-    meta = value.new_empty((batch, *value.shape[1:]), device="meta")
+    kind = dtype if value.is_floating_point() else value.dtype
+    meta = torch.empty((batch, *value.shape[1:]), dtype=kind, device="meta")
     tape.put(
         meta, [tape.labels.fixed(n, "it reads the network's input" if d == 1 else "") for d, n in enumerate(meta.shape)]
     )
