@@ -1,0 +1,94 @@
+"""The import direction of ARCHITECTURE.md, held against the code's own imports."""
+
+import ast
+import subprocess
+import sys
+from collections.abc import Iterator
+from pathlib import Path
+
+import pytest
+
+ROOT = Path(__file__).resolve().parent.parent
+LAYERS = [  # a module may import from its own line and the lines above it
+    ("pruning.errors", "pruning.spec", "pruning.run", "pruning.report"),
+    ("pruning.channels.map", "pruning.plan", "pruning.allocate", "pruning.jobs.store"),
+    ("models",),
+    ("pruning.surgery",),
+    ("pruning.channels", "pruning.measure", "pruning.data"),
+    ("pruning.criteria", "pruning.verify"),
+    ("pruning.train",),
+    ("pruning.checkpoint", "pruning.export"),
+    ("pruning.engine",),
+    ("pruning.jobs",),
+    ("pruning.__main__",),
+    ("pages.ui",),
+    ("pages",),
+    ("app",),
+]
+LAZY = {"torchvision", "sklearn", "mlflow", "ray", "onnx"}  # imported inside the function that needs them
+NO_TORCH = (
+    "pruning.spec",
+    "pruning.run",
+    "pruning.report",
+    "pruning.plan",
+    "pruning.allocate",
+    "pruning.channels.map",
+    "pruning.data",
+    "models",
+)
+
+
+def modules() -> Iterator[tuple[str, Path]]:
+    for folder in ("pruning", "models", "pages"):
+        for path in sorted((ROOT / folder).rglob("*.py")):
+            yield ".".join(path.relative_to(ROOT).with_suffix("").parts).removesuffix(".__init__"), path
+    yield "app", ROOT / "app.py"
+
+
+def imports(path: Path) -> Iterator[tuple[str, bool]]:
+    """(imported module, whether at module level)."""
+    tree = ast.parse(path.read_text())
+    top = {id(node) for node in tree.body}
+    for node in ast.walk(tree):
+        if isinstance(node, ast.Import):
+            yield from ((alias.name, id(node) in top) for alias in node.names)
+        elif isinstance(node, ast.ImportFrom) and node.module:
+            whole = [f"{node.module}.{alias.name}" for alias in node.names]
+            known = {name for name, _ in modules()}
+            yield from ((name if name in known else node.module, id(node) in top) for name in whole)
+
+
+def layer(module: str) -> int | None:
+    fits = [(len(name), i) for i, names in enumerate(LAYERS) for name in names if f"{module}.".startswith(f"{name}.")]
+    return max(fits)[1] if fits else None
+
+
+@pytest.mark.parametrize(("name", "path"), list(modules()), ids=lambda v: v if isinstance(v, str) else "")
+def test_no_module_imports_from_its_right(name: str, path: Path) -> None:
+    own = layer(name)
+    wrong = [other for other, _ in imports(path) if own is not None and (layer(other) or 0) > own]
+    assert not wrong, f"{name} imports {wrong}"
+
+
+def test_heavy_packages_are_imported_where_they_are_used() -> None:
+    wrong = [
+        (name, other) for name, path in modules() for other, top in imports(path) if top and other.split(".")[0] in LAZY
+    ]
+    allowed = [pair for pair in wrong if pair[0].startswith("models.torchvision")]
+    assert wrong == allowed
+
+
+def test_the_engine_knows_nothing_of_the_interface() -> None:
+    wrong = [
+        (name, other)
+        for name, path in modules()
+        for other, _ in imports(path)
+        if name.split(".")[0] in ("pruning", "models") and other.split(".")[0] in ("streamlit", "plotly", "pages")
+    ]
+    assert not wrong
+
+
+@pytest.mark.parametrize("module", NO_TORCH)
+def test_the_web_process_imports_no_torch(module: str) -> None:
+    code = f"import sys, {module}; sys.exit('torch' in sys.modules)"
+    assert subprocess.run([sys.executable, "-c", code], cwd=ROOT, check=False).returncode == 0
