@@ -1,0 +1,27 @@
+"""Espalier's site map: page settings, navigation and the running job. Start with `streamlit run app.py`."""
+
+import streamlit as st
+
+from pages.ui import cards, live
+from pruning.errors import UserError
+from pruning.jobs import supervisor
+
+st.set_page_config(page_title="Espalier", page_icon=":material/park:", layout="wide")
+page = st.navigation(
+    [
+        st.Page("pages/home.py", title="Home", icon=":material/home:", default=True),
+        st.Page("pages/train.py", title="Train", icon=":material/model_training:"),
+        st.Page("pages/explore.py", title="Explore", icon=":material/tune:"),
+        st.Page("pages/runs.py", title="Runs", icon=":material/list:"),
+        st.Page("pages/compare.py", title="Compare", icon=":material/scatter_plot:"),
+        st.Page("pages/export.py", title="Export", icon=":material/download:"),
+        st.Page("pages/help.py", title="Help", icon=":material/help:"),
+    ]
+)
+try:
+    supervisor.ensure()
+    with st.sidebar:
+        live.sidebar()
+    page.run()
+except UserError as error:
+    cards.problem(error)

@@ -1,0 +1,72 @@
+"""Compare: accuracy against what a network costs, over sweeps and single runs."""
+
+import pandas as pd
+import streamlit as st
+
+from pages.ui import cards, example, files, state, tradeoffs
+from pruning.jobs.store import Row, State
+
+COLUMNS = {
+    "run": st.column_config.NumberColumn("Run", width=50),
+    "title": st.column_config.TextColumn("Title", width="medium"),
+    "model": st.column_config.TextColumn("Network", width="medium"),
+    "accuracy": st.column_config.NumberColumn("Test accuracy", format="%.2f %%"),
+    "Δ accuracy": st.column_config.TextColumn(alignment="right"),
+    "parameters": st.column_config.NumberColumn("Parameters", format="localized"),
+    "Δ parameters": st.column_config.TextColumn(alignment="right"),
+    "MACs": st.column_config.NumberColumn("MACs", format="localized"),
+    "Δ MACs": st.column_config.TextColumn(alignment="right"),
+    "latency": st.column_config.NumberColumn("Latency", format="%.2f ms"),
+}
+
+
+def candidates() -> dict[str, Row]:
+    """Finished runs and the sweeps that have a finished child, newest first, without a sweep's children."""
+    found = [row for row in state.rows() if row.sweep is None]
+    return {str(row.id): row for row in found if any(state.result(n) for n in members(row))}
+
+
+def members(row: Row) -> list[int]:
+    if row.kind == "sweep":
+        return [child.id for child in state.store().children(row.id) if child.state is State.SUCCEEDED]
+    return [row.id] if row.state is State.SUCCEEDED else []
+
+
+def compare(rows: list[Row]) -> None:
+    numbers = list(dict.fromkeys(number for row in rows for number in members(row)))
+    records = {axis: tradeoffs.of(numbers, axis) for axis in ("params", "macs")}
+    if any(record.series or record.baselines for record in records.values()):
+        for column, (axis, record) in zip(st.columns(2, gap="medium"), records.items(), strict=True):
+            with column:
+                tradeoffs.show(record, f"accuracy-{axis}", key=axis)
+    table = tradeoffs.tabulate(numbers)
+    st.subheader("The runs", anchor=False)
+    st.dataframe(pd.DataFrame(table), hide_index=True, column_config=COLUMNS)
+    st.caption("Differences are to each run's parent. MACs: conv and linear weights once per output position.")
+    st.download_button(
+        "Download table",
+        lambda: files.table(table),
+        "runs.csv",
+        icon=":material/download:",
+        type="tertiary",
+        on_click="ignore",
+    )
+
+
+cards.header("Compare", "Choose the winner: accuracy against what the network costs.",
+             "Baseline", "Sweep", "Criterion", "Parameters", "MACs", "Accuracy", "Latency")  # fmt: skip
+runs = candidates()
+if not runs:
+    if cards.empty(
+        f"Curves of accuracy against parameters and MACs will be here, once a run is finished. {example.LINE}",
+        example.BUTTON,
+        key="fill",
+    ):
+        example.start()
+else:
+    chosen = st.multiselect("Runs and sweeps", list(runs), default=list(runs)[:20], format_func=lambda n: cards.label(runs[n]),
+                            key="compare", persist_state="session")  # fmt: skip
+    if chosen:
+        compare([runs[n] for n in chosen])
+    else:
+        st.info("Choose at least one run.")

@@ -1,0 +1,37 @@
+"""Explore: see what each share costs and saves, before anything is cut."""
+
+import streamlit as st
+
+from pages.ui import cards, example, explorer, state
+from pruning.errors import UserError
+from pruning.jobs.store import State
+
+
+@st.fragment
+def explore(number: int) -> None:
+    row, whole = state.find(number), state.channels(number)
+    if row is None or whole is None:
+        return
+    if not whole.groups:
+        cards.problem(
+            {"what": "nothing in this network can be pruned", "do": "Choose another run; the reasons stand below."}
+        )
+        explorer.protected(whole)
+        return
+    try:
+        explorer.show(row, whole, state.scores(number))
+    except UserError as error:
+        cards.problem(error)
+
+
+cards.header("Explore", "See what each share costs and saves, before anything is cut.",
+             "Group", "Share", "Spread", "Criterion", "L1", "L2", "Taylor", "BN scale", "Protected", "Approximate", "MACs")  # fmt: skip
+runs = state.explorable()
+if not runs:
+    what = "Sliders, exact sizes and the scores of every filter will be here, once a network has been trained or is being trained."
+    if cards.empty(f"{what} {example.LINE}", example.BUTTON, key="fill"):
+        example.start()
+else:
+    whole = [row for row in runs if row.kind == "train"]
+    done = [row for row in whole if row.state is State.SUCCEEDED]
+    explore(cards.choose_run(runs, (done or whole or runs)[0]).id)

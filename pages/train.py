@@ -1,0 +1,70 @@
+"""Train: choose images, a network and settings; the run goes on in the background."""
+
+from typing import Any
+
+import streamlit as st
+
+from models import MODELS
+from pages.ui import cards, forms, setup, state
+from pruning.data import DATASETS
+from pruning.errors import UserError
+from pruning.spec import DataSettings, ModelSettings, TrainSettings, TrainSpec
+
+MAIN = ["epochs", "batch_size", "optimizer", "learning_rate", "schedule", "seed"]
+MORE = [name for name in TrainSettings.model_fields if name not in MAIN]
+
+
+def data() -> DataSettings:
+    """Which images, with a few of them and the classes."""
+    st.subheader("Data", anchor=False)
+    name = forms.field(DataSettings(), "name", "data", options=list(DATASETS))
+    start = DataSettings(name=name)
+    only = ["folder"] if name == "imagefolder" else []
+    with st.expander("More about the data"):
+        rest = forms.form(start, "data", only=[*only, "image_size", "limit", "validation", "split_seed"], columns=2)
+    setup.show_data(rest)
+    return rest
+
+
+def model() -> ModelSettings:
+    """Which network, with its size for these images."""
+    st.subheader("Network", anchor=False)
+    name = forms.field(ModelSettings(), "name", "model", options=list(MODELS))
+    card = MODELS[name]
+    st.caption(card.doc + (f" {card.paper}." if card.paper else ""))
+    pretrained = card.has_weights and forms.field(ModelSettings(), "pretrained", "pretrained")
+    return ModelSettings(name=name, pretrained=pretrained, weights=setup.checkpoint())
+
+
+def training() -> TrainSettings:
+    st.subheader("Training", anchor=False)
+    main = forms.form(TrainSettings(), "train", only=MAIN, columns=6)
+    with st.expander("More settings"):
+        return forms.form(main, "train", only=MORE, columns=4)
+
+
+def start(chosen: TrainSpec, measured: dict[str, Any] | None) -> None:
+    """The estimate, a title and the button."""
+    st.divider()
+    title, button, estimate = st.columns([3, 1, 2], vertical_alignment="bottom")
+    name = title.text_input(
+        "Title", key="title", placeholder=f"{chosen.model.name} on {chosen.data.name}", persist_state="session"
+    )
+    spec = chosen.model_copy(update={"title": name or f"{chosen.model.name} on {chosen.data.name}"})
+    if button.button("Start training", type="primary", width="stretch"):
+        cards.open_run(state.submit(spec)[0])
+    estimate.caption(setup.estimate(chosen, measured))
+
+
+cards.header("Train", "Make a baseline: choose images, a network and how to train it. It runs in the background.",
+             "Validation", "Parameters", "MACs", "Checkpoint")  # fmt: skip
+try:
+    left, right = st.columns(2, gap="large")
+    with left:
+        images = data()
+    with right:
+        chosen = model()
+        measured = setup.show_network(images, chosen)
+    start(TrainSpec(data=images, model=chosen, training=training()), measured)
+except UserError as error:
+    cards.problem(error)

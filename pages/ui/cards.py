@@ -1,0 +1,185 @@
+"""The small pieces that every page is made of: header, empty state, error, state badge, number tiles."""
+
+from collections.abc import Sequence
+from typing import Any
+
+import streamlit as st
+
+from models import MODELS
+from pages.ui import state, words
+from pages.ui.terms import TERMS
+from pruning.data import DATASETS
+from pruning.errors import UserError
+from pruning.jobs.store import Row, State
+from pruning.run import Run
+
+STATES: dict[State, tuple[str, str]] = {
+    State.QUEUED: ("Waiting", "gray"),
+    State.RUNNING: ("Running", "blue"),
+    State.CANCELLING: ("Stopping", "orange"),
+    State.SUCCEEDED: ("Done", "green"),
+    State.FAILED: ("Failed", "red"),
+    State.CANCELLED: ("Cancelled", "gray"),
+}
+KINDS = {"train": "Training", "prune": "Prune", "finetune": "Fine-tuning", "sweep": "Sweep"}
+STAGES = {"train": "training", "finetune": "fine-tuning"}
+
+
+def header(title: str, line: str, *terms: str) -> None:
+    """The page's title, the one line that says what it is for, and the terms behind a question mark."""
+    with st.container(horizontal=True, vertical_alignment="center", gap="small"):
+        st.title(title, anchor=False, width="content")
+        if terms:
+            with st.popover("Terms", type="tertiary"):
+                definitions(terms)
+    st.caption(line)
+
+
+def definitions(names: Sequence[str]) -> None:
+    for name in names:
+        term = TERMS[name]
+        source = f" [{term.paper}]({term.link})" if term.link else ""
+        st.markdown(f"**{name}.** {term.meaning}{source}")
+
+
+def empty(what: str, button: str, *, key: str) -> bool:
+    """What will be here, and the one button that makes it; True when it was pressed."""
+    with st.container(border=True):
+        st.markdown(what)
+        return st.button(button, type="primary", key=key)
+
+
+def problem(error: UserError | dict[str, Any]) -> None:
+    """What happened and what to do, in words; the traceback stays folded."""
+    told = {"what": str(error), "do": error.do} if isinstance(error, UserError) else error
+    advice = f"  \n{told['do']}" if told.get("do") else ""
+    st.error(f"**{sentence(told.get('what') or 'Something went wrong.')}**{advice}")
+    if told.get("traceback"):
+        with st.expander("Traceback"):
+            st.code(told["traceback"], language=None)
+
+
+def sentence(text: str) -> str:
+    """First letter large where it starts an ordinary word, a full stop at the end."""
+    text = text.strip()
+    first = text.split(" ")[0]
+    if first.isalpha() and first not in {*MODELS, *DATASETS}:
+        text = text[:1].upper() + text[1:]
+    return text + ("" if text.endswith((".", "!", "?")) else ".")
+
+
+def badge(which: State) -> None:
+    word, colour = STATES[which]
+    st.badge(word, color=colour)  # type: ignore[arg-type]
+
+
+def title(row: Row) -> str:
+    return row.title or f"{KINDS[row.kind]} {state.network(row.id)}"
+
+
+def label(row: Row) -> str:
+    """'12 · Prune L1 50 % · scnnb on mnist', for choosing a run."""
+    name, base = title(row), state.network(row.id)
+    return f"{row.id} · {name}" if base in name else f"{row.id} · {name} · {base}"
+
+
+def stage(row: Row, beat: dict[str, Any]) -> str:
+    """What the run is doing, in words."""
+    if row.state is State.QUEUED:
+        return "Waiting for its turn"
+    if not beat.get("stage"):
+        return "Starting"
+    name = STAGES.get(beat["stage"], beat["stage"])
+    return name[:1].upper() + name[1:]
+
+
+def fraction(beat: dict[str, Any]) -> float:
+    return min(1.0, beat.get("done", 0) / beat["of"]) if beat.get("of") else 0.0
+
+
+def remaining(beat: dict[str, Any]) -> str:
+    eta = beat.get("eta_s")
+    return f"{words.roughly(eta)} left" if eta is not None else ""
+
+
+def progress(row: Row) -> None:
+    """Stage, percent and time left of a run that has not ended."""
+    beat = state.status(row.id)
+    parts = [stage(row, beat), f"{fraction(beat):.0%}" if beat.get("of") else "", remaining(beat)]
+    st.progress(fraction(beat), text=" · ".join(part for part in parts if part))
+
+
+def link(row: Row, place: str, name: str = "") -> None:
+    """The run's title as a link to its page; `place` tells two links to one run apart."""
+    if st.button(name or f"{row.id} · {title(row)}", type="tertiary", key=f"open-{place}-{row.id}"):
+        open_run(row.id)
+
+
+def choose_run(rows: list[Row], preferred: Row) -> Row:
+    """One of `rows`, the one in the link first; the link follows the choice."""
+    numbers = [row.id for row in rows]
+    linked = st.query_params.get("run", "")
+    start = int(linked) if linked.isdecimal() and int(linked) in numbers else preferred.id
+    if linked and linked != str(start):
+        st.warning(f"**Run {linked} is not one of those that can be shown here.** Run {start} is shown instead.")
+    names = {row.id: label(row) for row in rows}
+    chosen = st.selectbox("Run", numbers, index=numbers.index(start), format_func=lambda n: names[n])
+    if chosen != start:
+        st.query_params["run"] = str(chosen)
+        st.rerun()
+    return rows[numbers.index(chosen)]
+
+
+def open_run(number: int) -> None:
+    st.switch_page("pages/runs.py", query_params={"run": str(number)})
+
+
+def tile(name: str, value: str, delta: str | None = None, *, good: bool | None = None, help: str | None = None) -> None:
+    """A number with its signed difference; `good` colours the difference, None leaves it grey."""
+    colour = "gray" if good is None else "green" if good else "red"
+    st.metric(name, value, delta, delta_color=colour, delta_arrow="off", help=help)
+
+
+def accuracy(number: int) -> float | None:
+    """Test accuracy that a run ended with."""
+    ended = state.result(number)
+    return ended["after"].get("test_accuracy") if ended and ended.get("after") else None
+
+
+def files_of(row: Row) -> list[str]:
+    folder = Run.of(row.id).path
+    return sorted(p.name for p in folder.iterdir() if p.is_file() and not p.name.startswith("."))
+
+
+def differences(before: dict[str, Any] | None, after: dict[str, Any]) -> None:
+    """Accuracy, parameters, MACs, size and latency of a network, each with its signed difference to `before`."""
+    columns = st.columns(5)
+    old, new = (before or {}).get("test_accuracy"), after.get("test_accuracy")
+    with columns[0]:
+        known = old is not None and new is not None
+        tile("Test accuracy", words.percent(new), words.points(old, new) if known else None,
+             good=None if not known or new == old else new > old)  # fmt: skip
+    for column, (name, key, text) in zip(columns[1:4], COSTS, strict=True):
+        with column:
+            cost(name, (before or {}).get(key), after[key], text)
+    with columns[4]:
+        old, new = milliseconds(before), milliseconds(after)
+        if new is not None:
+            cost("Latency", old, new, lambda ms: f"{ms:.3g} ms")
+
+
+COSTS: tuple[tuple[str, str, Any], ...] = (
+    ("Parameters", "params", words.count),
+    ("MACs", "macs", words.short),
+    ("Size", "bytes", words.size),
+)
+
+
+def milliseconds(measured: dict[str, Any] | None) -> float | None:
+    return ((measured or {}).get("latency") or {}).get("median_ms")
+
+
+def cost(name: str, before: float | None, after: float, text: Any) -> None:
+    """A cost, where less is better, with its change in percent."""
+    delta = words.change(before, after) if before else None
+    tile(name, text(after), delta, good=None if not before or before == after else after < before)

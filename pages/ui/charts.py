@@ -1,0 +1,162 @@
+"""Records → Plotly figures: titles, units, the same colour for the same thing, dash or marker as second cue."""
+
+from typing import Any
+
+import plotly.graph_objects as go
+
+from pages.ui.series import ACCENT, CRITERIA, DENSE, STYLES, Bars, Learning, Norms, Series, Tradeoff
+
+CONFIG = {"displaylogo": False, "modeBarButtonsToRemove": ["select2d", "lasso2d", "autoScale2d"]}
+
+
+def tradeoff(record: Tradeoff) -> go.Figure:
+    """Accuracy in percent against parameters, MACs …; baselines are hollow grey diamonds."""
+    figure = _figure(record.title, record.x_title, "test accuracy, %", height=420)
+    for i, series in enumerate(record.series):
+        figure.add_trace(_line(series, _style(series.name, i)))
+    if record.baselines:
+        figure.add_trace(_baselines(record))
+    figure.update_xaxes(rangemode="tozero", tickformat="~s")
+    figure.update_layout(legend={"y": -0.2, "yanchor": "top", "x": 0, "xanchor": "left"}, margin={"t": 40})
+    return figure
+
+
+def _style(name: str, position: int) -> tuple[str, str, str]:
+    """A criterion has the same look on every page; other series take the next free one."""
+    known = [title for title in CRITERIA.values() if name.startswith(title)]
+    return STYLES[list(CRITERIA.values()).index(known[0])] if known else STYLES[position % len(STYLES)]
+
+
+def _line(series: Series, style: tuple[str, str, str]) -> go.Scatter:
+    colour, dash, symbol = style
+    return go.Scatter(
+        name=series.name,
+        x=[p.x for p in series.points],
+        y=[100 * p.y for p in series.points],
+        customdata=[[p.run, p.note] for p in series.points],
+        mode="lines+markers" if series.is_curve else "markers",
+        line={"color": colour, "dash": dash, "width": 2},
+        marker={"symbol": symbol, "size": 8 if series.is_curve else 12, "color": colour},
+        hovertemplate="%{customdata[1]}<br>%{x:,.0f} · %{y:.2f} %<br>run %{customdata[0]}<extra></extra>",
+    )
+
+
+def _baselines(record: Tradeoff) -> go.Scatter:
+    return go.Scatter(
+        name="baseline",
+        x=[p.x for p in record.baselines],
+        y=[100 * p.y for p in record.baselines],
+        customdata=[[p.run, p.note] for p in record.baselines],
+        mode="markers",
+        marker={"symbol": "diamond-open", "size": 12, "color": DENSE, "line": {"width": 2}},
+        hovertemplate="%{customdata[1]}<br>%{x:,.0f} · %{y:.2f} %<br>run %{customdata[0]}<extra></extra>",
+    )
+
+
+def learning(record: Learning) -> go.Figure:
+    figure = _figure(record.title, "epoch", record.y_title, height=280)
+    mode = "lines+markers" if len(record.epochs) < 30 else "lines"
+    for name, values, colour, dash in (
+        ("training", record.training, DENSE, "dot"),
+        ("validation", record.validation, ACCENT, "solid"),
+    ):
+        figure.add_trace(
+            go.Scatter(
+                name=name, x=record.epochs, y=values, mode=mode, line={"color": colour, "dash": dash, "width": 2}
+            )
+        )
+    figure.update_xaxes(**_whole_ticks(len(record.epochs)))
+    return figure
+
+
+def _whole_ticks(epochs: int) -> dict[str, Any]:
+    return {"dtick": 1} if epochs <= 12 else {}
+
+
+def bars(record: Bars, *, selected: str = "") -> go.Figure:
+    """One bar a group, all of one length: kept filled, removed hollow; 'kept/all' at its end."""
+    figure = _figure("Filters kept per group", "filters kept, %", "", height=110 + 24 * len(record.names))
+    units = [k + r for k, r in zip(record.kept, record.removed, strict=True)]
+    kept = [100 * k / n for k, n in zip(record.kept, units, strict=True)]
+    texts = [f"{k}/{n}" for k, n in zip(record.kept, units, strict=True)]
+    filled = {"color": ACCENT, "line": {"color": ACCENT, "width": 1}}
+    hollow = {"color": "rgba(0,0,0,0)", "line": {"color": DENSE, "width": 1}}
+    figure.add_trace(_bar("kept", record, kept, filled, record.kept, None))
+    figure.add_trace(_bar("removed", record, [100 - k for k in kept], hollow, record.removed, texts))
+    figure.update_layout(barmode="stack", bargap=0.35, legend_traceorder="normal")
+    figure.update_xaxes(range=[0, 118], tickvals=[0, 25, 50, 75, 100], showgrid=False)
+    figure.update_yaxes(autorange="reversed", type="category", showgrid=False, tickmode="array",
+                        tickvals=record.names, ticktext=_names(record, selected))  # fmt: skip
+    return figure
+
+
+def _names(record: Bars, selected: str) -> list[str]:
+    marks = record.marks or ("",) * len(record.names)
+    marked = [f"{name} ≈" if mark else name for name, mark in zip(record.names, marks, strict=True)]
+    return [f"<b>{text}</b>" if name == selected else text for name, text in zip(record.names, marked, strict=True)]
+
+
+def _bar(
+    name: str, record: Bars, x: list[float], marker: dict[str, Any], units: tuple[int, ...], texts: list[str] | None
+) -> go.Bar:
+    return go.Bar(
+        name=name,
+        y=record.names,
+        x=x,
+        customdata=units,
+        orientation="h",
+        marker=marker,
+        text=texts,
+        textposition="outside" if texts else "none",
+        cliponaxis=False,
+        hovertemplate=f"%{{y}}: %{{customdata}} {name}<extra></extra>",
+    )
+
+
+def norms(record: Norms) -> go.Figure:
+    """Scores, highest first: kept filled, removed hollow, the cut as a dashed line when it is one."""
+    figure = _figure(f"{record.group}: scores of its filters", "rank, highest score first",
+                     f"{CRITERIA.get(record.criterion, record.criterion)} score", height=300)  # fmt: skip
+    ranks = range(1, len(record.scores) + 1)
+    for name, wanted, marker in (
+        ("kept", True, {"color": ACCENT, "size": 7}),
+        ("removed", False, {"color": DENSE, "size": 7, "symbol": "circle-open"}),
+    ):
+        picked = [
+            (r, s, u) for r, s, u, k in zip(ranks, record.scores, record.units, record.kept, strict=True) if k is wanted
+        ]
+        figure.add_trace(_dots(name, picked, marker))
+    cut = sum(record.kept)
+    if 0 < cut < len(record.kept) and all(record.kept[:cut]):
+        figure.add_vline(x=cut + 0.5, line={"dash": "dash", "width": 1, "color": DENSE})
+    figure.update_yaxes(rangemode="tozero")
+    return figure
+
+
+def _dots(name: str, picked: list[tuple[int, float, int]], marker: dict[str, Any]) -> go.Scatter:
+    return go.Scatter(
+        name=name,
+        x=[p[0] for p in picked],
+        y=[p[1] for p in picked],
+        customdata=[p[2] for p in picked],
+        mode="markers",
+        marker=marker,
+        hovertemplate=f"filter %{{customdata}}: %{{y:.4g}}, {name}<extra></extra>",
+    )
+
+
+def _figure(title: str, x_title: str, y_title: str, *, height: int) -> go.Figure:
+    figure = go.Figure()
+    figure.update_layout(
+        title={"text": title, "font": {"size": 15}, "x": 0, "xanchor": "left"},
+        xaxis_title=x_title,
+        yaxis_title=y_title,
+        height=height,
+        template="plotly_white",
+        margin={"l": 10, "r": 30, "t": 60, "b": 10},
+        legend={"orientation": "h", "yanchor": "bottom", "y": 1.0, "xanchor": "right", "x": 1.0},
+        hoverlabel={"align": "left"},
+    )
+    figure.update_xaxes(automargin=True, title_standoff=8)
+    figure.update_yaxes(automargin=True, title_standoff=16)
+    return figure

@@ -1,0 +1,212 @@
+"""One run's page: what it is doing or did, before and after, layers, timeline, log and files."""
+
+import time
+from typing import Any
+
+import streamlit as st
+
+from pages.ui import cards, charts, files, live, overview, series, state, tradeoffs, words
+from pruning.jobs.store import Row, State
+from pruning.run import Run
+
+Measured = dict[str, Any]
+
+
+def unknown(number: str) -> None:
+    """The link names no run: say so, and lead on."""
+    cards.header("Runs", "One run's page.")
+    st.warning(f"**Run {number} does not exist, or was deleted.**  \nThe link may come from another folder of runs.")
+    with st.container(horizontal=True):
+        if st.button("All runs", type="primary"):
+            st.switch_page("pages/runs.py", query_params={})
+        st.page_link("pages/home.py", label="Home")
+
+
+def show(row: Row) -> None:
+    head(row)
+    if row.state is State.FAILED:
+        failed(row)
+    if row.kind == "sweep":
+        sweep(row)
+    elif not row.state.is_finished:
+        live.watch(row)
+    else:
+        ended(row)
+    after(row)
+
+
+def head(row: Row) -> None:
+    with st.container(horizontal=True, vertical_alignment="center"):
+        st.title(cards.title(row), anchor=False, width="content")
+        cards.badge(row.state)
+    took = words.duration((row.ended or time.time()) - row.started) if row.started else ""
+    facts = [f"Run {row.id}", cards.KINDS[row.kind], state.network(row.id), f"started {words.ago(row.started)}" if row.started else "",
+             f"took {took}" if row.ended and took else "", f"attempt {row.attempt}" if row.attempt > 1 else ""]  # fmt: skip
+    st.caption(" · ".join(fact for fact in facts if fact))
+    with st.container(horizontal=True, vertical_alignment="center"):
+        actions(row)
+
+
+def actions(row: Row) -> None:
+    """The buttons that make sense in the state that the run is in."""
+    if not row.state.is_finished and st.button("Cancel", disabled=row.state is State.CANCELLING):
+        state.store().cancel(row.id)
+        st.rerun()
+    if row.state is State.CANCELLED and st.button("Resume", help="Goes on from its last checkpoint."):
+        retry(row)
+    if row.kind != "sweep" and Run.of(row.id).channels.exists():
+        st.page_link("pages/explore.py", label="Explore its filters", query_params={"run": str(row.id)})
+    if Run.of(row.id).model.exists():
+        st.page_link("pages/export.py", label="Export", query_params={"run": str(row.id)})
+    for name, number in (("Parent", row.parent), ("Sweep", row.sweep)):
+        other = state.find(number)
+        if other is not None:
+            cards.link(other, name, f"{name}: run {other.id}")
+    if st.button("All runs", type="tertiary"):
+        st.switch_page("pages/runs.py", query_params={})
+
+
+def retry(row: Row) -> None:
+    state.store().retry(row.id)
+    st.rerun()
+
+
+def failed(row: Row) -> None:
+    cards.problem(row.error or {"what": "The run failed, and left no word why", "do": "Look at its log below."})
+    if st.button("Retry", type="primary", help="Goes on from its last checkpoint; what is finished is not done again."):
+        retry(row)
+
+
+def ended(row: Row) -> None:
+    """Before and after, then curves and layers."""
+    made = state.result(row.id)
+    if made and made.get("after"):
+        cards.differences(made.get("before"), made["after"])
+        st.caption(said(row, made))
+    if made and made.get("before"):
+        st.subheader("Before and after", anchor=False)
+        st.markdown(stages(made))
+    learning(row)
+    layers(row)
+
+
+def said(row: Row, made: Measured) -> str:
+    """One line under the tiles: what the numbers mean and how they were made sure."""
+    parts = ["MACs: conv and linear weights once per output position"]
+    if made["after"].get("latency"):
+        parts.append(f"latency: median of one image on {made['after']['latency'].get('device', 'this machine')}")
+    if made.get("verified") is not None:
+        parts.append(f"equals the masked original to {made['verified']:.0e}".replace("-", "‑"))
+    return " · ".join(parts)
+
+
+def stages(made: Measured) -> str:
+    """Markdown table. Rows: quantities; columns: before, right after surgery, after, change."""
+    present = {"Before": made["before"], "Right after surgery": made.get("pruned"), "After": made["after"]}
+    columns = {name: numbers(measured) for name, measured in present.items() if measured}
+    columns["Change"] = changes(made["before"], made["after"])
+    rows = [name for name in columns["After"] if any(cells.get(name, "–") != "–" for cells in columns.values())]
+    lines = [f"| {name} | {' | '.join(cells.get(name, '–') for cells in columns.values())} |" for name in rows]
+    return "\n".join([f"| | {' | '.join(columns)} |", "|:--|" + "--:|" * len(columns), *lines])
+
+
+def numbers(measured: Measured) -> dict[str, str]:
+    told = {
+        "Test accuracy": words.percent(measured.get("test_accuracy")),
+        "Validation accuracy": words.percent(measured.get("validation_accuracy")),
+        "Parameters": words.count(measured["params"]),
+        "MACs": words.count(measured["macs"]),
+        "Size": words.size(measured["bytes"]),
+    }
+    timing = measured.get("latency")
+    if timing:
+        told["Latency"] = f"{timing['median_ms']:.3g} ms ({timing['p10_ms']:.3g}–{timing['p90_ms']:.3g})"
+    return told
+
+
+def changes(before: Measured, after: Measured) -> dict[str, str]:
+    accuracies = {"Test accuracy": "test_accuracy", "Validation accuracy": "validation_accuracy"}
+    told = {
+        n: words.points(before[k], after[k])
+        for n, k in accuracies.items()
+        if before.get(k) is not None and after.get(k) is not None
+    }
+    told |= {name: words.change(before[key], after[key]) for name, key, _ in cards.COSTS}
+    old, new = cards.milliseconds(before), cards.milliseconds(after)
+    return told | ({"Latency": words.change(old, new)} if old and new else {})
+
+
+def learning(row: Row) -> None:
+    records = state.metrics(row.id)
+    if not records:
+        return
+    st.subheader("Learning curves", anchor=False)
+    for column, record in zip(st.columns(2), series.learning(records), strict=True):
+        with column:
+            figure = charts.learning(record)
+            st.plotly_chart(figure, key=f"learning-{record.title}", config=charts.CONFIG)
+            files.chart(figure, record.rows(), f"run-{row.id}-{record.title.lower()}")
+
+
+def layers(row: Row) -> None:
+    plan, run = state.plan(row.id), Run.of(row.id)
+    before, after = state.text(run.summary_before), state.text(run.summary_after)
+    if plan is None and not before:
+        return
+    st.subheader("Layers", anchor=False)
+    if plan is not None:
+        figure, record = charts.bars(series.bars(plan)), series.bars(plan)
+        st.plotly_chart(figure, key="layers", config=charts.CONFIG)
+        files.chart(figure, record.rows(), f"run-{row.id}-kept")
+    with st.expander("torchinfo before and after" if after else "torchinfo", expanded=False):
+        for column, (name, text) in zip(
+            st.columns(2 if after else 1), (("Before", before), ("After", after)), strict=False
+        ):
+            column.markdown(f"**{name}**" if after else "")
+            column.code(text or "not written yet", language=None)
+
+
+def after(row: Row) -> None:
+    """Timeline, log and files, folded where they are long."""
+    run = Run.of(row.id)
+    said = state.events(row.id)
+    if said:
+        with st.expander("Timeline", expanded=row.state is not State.SUCCEEDED):
+            for event in said:
+                moment = time.strftime("%H:%M:%S", time.localtime(event["time"]))
+                st.markdown(f"`{moment}` {event['text']}")
+    with st.expander("Settings"):
+        st.code(state.text(run.spec), language="json")
+    log = state.text(run.log, last=20_000)
+    if log:
+        with st.expander("Log"):
+            st.code(log, language=None, height=320)
+    if row.state.is_finished:
+        with st.expander("Files"):
+            files.listing(row)
+
+
+def sweep(row: Row) -> None:
+    """The children of a sweep, how many have ended, and their curves."""
+    children = state.store().children(row.id)
+    if not row.state.is_finished:
+        st.fragment(run_every=2)(sweep_progress)(row.id)
+    record = tradeoffs.of([c.id for c in children], "params")
+    if record.series:
+        tradeoffs.show(record, f"sweep-{row.id}", key="sweep")
+    st.subheader("Runs of this sweep", anchor=False)
+    overview.table(
+        children, ["run", "title", "state", "parameters", "accuracy", "validation", "started"], key="children"
+    )
+
+
+def sweep_progress(number: int) -> None:
+    children = state.store().children(number)
+    done = sum(c.state.is_finished for c in children)
+    last = st.session_state.setdefault(f"sweep-{number}-done", done)
+    if done != last:
+        st.session_state[f"sweep-{number}-done"] = done
+        st.rerun()
+    st.progress(
+        done / max(1, len(children)), text=f"{done} of {len(children)} runs · {overview.count_by_state(children)}"
+    )

@@ -1,0 +1,31 @@
+"""The example that fills every page: a small network on the bundled images, trained, pruned by half, fine-tuned."""
+
+from pages.ui import cards, state
+from pruning.spec import DataSettings, ModelSettings, PruneSettings, PruneSpec, TrainSettings, TrainSpec
+
+BUTTON = "Try the example"
+LINE = (
+    "Trains the network SCNNB on 6,000 bundled images of clothes, removes half of its filters and fine-tunes it. "
+    "Takes about a minute; nothing is downloaded."
+)
+
+
+def specs() -> tuple[TrainSpec, PruneSpec]:
+    train = TrainSpec(
+        title="Example: SCNNB on Fashion-MNIST",
+        data=DataSettings(name="fashion-mnist-sample"),
+        model=ModelSettings(name="scnnb-valid"),
+        training=TrainSettings(epochs=4),
+    )
+    prune = PruneSpec(
+        title="Example: half of the filters removed",
+        parent=0,
+        pruning=PruneSettings(share=0.5),
+        finetune=TrainSettings(epochs=2),
+    )
+    return train, prune
+
+
+def start() -> None:
+    """Queue training and pruning, and go to the training's page."""
+    cards.open_run(state.submit(*specs())[0])

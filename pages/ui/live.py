@@ -1,0 +1,85 @@
+"""What moves while a run works: the job in the sidebar, progress and curves; nothing polls when nothing runs."""
+
+import psutil
+import streamlit as st
+
+from pages.ui import cards, series, state, words
+from pruning.jobs.store import Row, State
+from pruning.run import home
+
+
+def sidebar() -> None:
+    """The running job as a card; looks again every second while there is one."""
+    active = state.rows(states=state.ACTIVE)
+    st.fragment(run_every=1 if active else None)(_job)([row.id for row in active])
+
+
+def _job(known: list[int]) -> None:
+    active = [row for row in state.rows(states=state.ACTIVE) if row.kind != "sweep"]
+    if known and not active:
+        st.rerun()
+    running = [row for row in active if row.state is not State.QUEUED] or active[-1:]
+    for row in running[:1]:
+        with st.container(border=True, gap="xsmall"):
+            cards.link(row, "sidebar")
+            cards.progress(row)
+            if len(active) > 1:
+                st.caption(f"{len(active) - 1} more waiting")
+    st.caption(machine())
+
+
+def watch(row: Row) -> None:
+    """Progress and curves of a run that has not ended; the page is drawn anew when it has."""
+    st.fragment(run_every=1)(_watch)(row.id)
+
+
+def _watch(number: int) -> None:
+    row = state.find(number)
+    if row is None or row.state.is_finished:
+        st.rerun()
+    cards.progress(row)
+    curves(number)
+    said = state.events(number)
+    if said:
+        st.caption(said[-1]["text"])
+
+
+def curves(number: int) -> None:
+    """Loss and accuracy an epoch, in place; two columns."""
+    records = state.metrics(number)
+    if not records:
+        st.caption("The curves begin after the first epoch.")
+        return
+    left, right = st.columns(2)
+    for column, (name, unit, table) in zip((left, right), series.live(records), strict=True):
+        with column:
+            st.markdown(f"**{name}**")
+            st.line_chart(
+                table,
+                x="epoch",
+                y=["training", "validation"],
+                x_label="epoch",
+                y_label=unit,
+                color=[series.DENSE, series.ACCENT],
+                height=240,
+            )
+
+
+def wait(row: Row, doing: str) -> None:
+    """A small request that has not been answered; the page is drawn anew when it has."""
+    st.fragment(run_every=0.5)(_wait)(row.id, doing)
+
+
+def _wait(number: int, doing: str) -> None:
+    row = state.find(number)
+    if row is None or row.state.is_finished:
+        st.rerun()
+    beat = state.status(number)
+    st.progress(cards.fraction(beat), text=f"{doing} …")
+
+
+def machine() -> str:
+    """'CPU 35 % · memory 4.1 of 24 GB · 30 GB free on disk', the machine as it is now."""
+    memory, disk = psutil.virtual_memory(), psutil.disk_usage(str(home()))
+    used, total = words.size(memory.total - memory.available), words.size(memory.total)
+    return f"CPU {psutil.cpu_percent():.0f} % · memory {used} of {total} · disk {words.size(disk.free)} free"

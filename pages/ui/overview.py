@@ -1,0 +1,102 @@
+"""Tables of runs: the recent ones with sparklines, the full list, and the best trade-off so far."""
+
+from typing import Any
+
+import pandas as pd
+import streamlit as st
+
+from pages.ui import cards, state, words
+from pruning.jobs.store import Row, State
+
+
+def record(row: Row) -> dict[str, Any]:
+    """What a table shows of a run."""
+    after = (state.result(row.id) or {}).get("after") or {}
+    return {
+        "run": row.id,
+        "title": cards.title(row),
+        "kind": cards.KINDS[row.kind],
+        "state": cards.STATES[row.state][0],
+        "network": state.network(row.id),
+        "parameters": after.get("params"),
+        "accuracy": percent_or_none(after.get("test_accuracy")),
+        "validation": [100 * m["validation_accuracy"] for m in state.metrics(row.id)] or None,
+        "started": words.ago(row.started or row.created),
+    }
+
+
+def percent_or_none(share: float | None) -> float | None:
+    return None if share is None else 100 * share
+
+
+ROWS = 20  # of a table before it scrolls
+COLUMNS = {
+    "run": st.column_config.NumberColumn("Run", width=50, format="%d"),
+    "title": st.column_config.TextColumn("Title", width=220),
+    "kind": st.column_config.TextColumn("Kind", width=90),
+    "state": st.column_config.TextColumn("State", width=80),
+    "network": st.column_config.TextColumn("Network", width=200),
+    "parameters": st.column_config.NumberColumn("Parameters", format="localized", width=100),
+    "accuracy": st.column_config.NumberColumn("Test accuracy", format="%.2f %%", width=100),
+    "validation": st.column_config.LineChartColumn("Validation accuracy", y_min=0, y_max=100, width=120),
+    "started": st.column_config.TextColumn("Started", width=90),
+}
+
+
+def table(rows: list[Row], columns: list[str], *, key: str) -> None:
+    """Runs, one a line; choosing a line opens its page."""
+    frame = pd.DataFrame([record(row) for row in rows])[columns]
+    chosen = st.dataframe(
+        frame,
+        hide_index=True,
+        column_config=COLUMNS,
+        on_select="rerun",
+        selection_mode="single-row",
+        height="content" if len(rows) <= ROWS else 36 * ROWS,
+        placeholder="–",
+        key=key,
+    )
+    picked = chosen["selection"]["rows"]
+    if picked:
+        cards.open_run(rows[picked[0]].id)
+
+
+def recent(rows: list[Row], most: int = 8) -> None:
+    st.subheader("Recent runs", anchor=False)
+    table(rows[:most], ["run", "title", "state", "parameters", "accuracy", "validation", "started"], key="recent")
+    if len(rows) > most:
+        st.page_link("pages/runs.py", label=f"All {len(rows)} runs")
+
+
+TOLERANCE = 0.01  # accuracy that a trade-off may give up
+
+
+def best() -> None:
+    """The pruned run that saved most among those that kept their accuracy, with its numbers."""
+    row = best_of([row for row in state.finished() if row.kind == "prune"])
+    if row is None:
+        return
+    ended = state.result(row.id) or {}
+    st.subheader("Best trade-off so far", anchor=False, help="Most parameters saved for at most 1 pp of test accuracy.")
+    cards.link(row, "best")
+    cards.differences(ended["before"], ended["after"])
+
+
+def best_of(rows: list[Row]) -> Row | None:
+    """Most parameters saved among the runs that lost at most TOLERANCE of accuracy."""
+    kept = [(saved, row.id, row) for row in rows if (saved := _saved(state.result(row.id))) is not None]
+    return max(kept)[2] if kept else None
+
+
+def _saved(ended: dict[str, Any] | None) -> float | None:
+    before, after = (ended or {}).get("before") or {}, (ended or {}).get("after") or {}
+    if "test_accuracy" not in before or "test_accuracy" not in after:
+        return None
+    lost = before["test_accuracy"] - after["test_accuracy"]
+    return 1 - after["params"] / before["params"] if lost <= TOLERANCE else None
+
+
+def count_by_state(rows: list[Row]) -> str:
+    """'3 done · 1 failed'."""
+    known = [(cards.STATES[s][0].lower(), sum(row.state is s for row in rows)) for s in State]
+    return " · ".join(f"{n} {word}" for word, n in known if n)

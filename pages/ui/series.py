@@ -1,0 +1,146 @@
+"""Plain records behind every chart: run files → numbers, with no drawing in them."""
+
+from collections.abc import Iterable, Mapping, Sequence
+from dataclasses import dataclass, field
+from typing import Any
+
+from pruning.channels.map import ChannelMap
+from pruning.plan import Plan
+
+DENSE = "#8A8F98"  # the unpruned network, and what training sees, on every page
+ACCENT = "#12876A"  # the pruned network, and what is kept
+# Okabe–Ito without its green, which is too near the accent; dash and marker are the second cue.
+STYLES = (
+    ("#0072B2", "solid", "circle"),
+    ("#E69F00", "dash", "square"),
+    ("#D55E00", "dot", "diamond"),
+    ("#CC79A7", "dashdot", "triangle-up"),
+    ("#56B4E9", "longdash", "x"),
+)
+CRITERIA = {"l1": "L1", "l2": "L2", "taylor": "Taylor", "bn-scale": "BN scale", "random": "Random"}
+
+
+@dataclass(frozen=True)
+class Point:
+    run: int
+    x: float
+    y: float
+    note: str = ""
+
+
+@dataclass(frozen=True)
+class Series:
+    name: str
+    points: tuple[Point, ...]
+    is_curve: bool = True  # False: loose points that no line should join
+
+
+@dataclass(frozen=True)
+class Tradeoff:
+    """Accuracy against what the network costs."""
+
+    title: str
+    x_title: str
+    series: tuple[Series, ...]
+    baselines: tuple[Point, ...] = ()
+
+    def rows(self) -> list[dict[str, Any]]:
+        """One row a point, for CSV."""
+        named = [(s.name, p) for s in self.series for p in s.points] + [("baseline", p) for p in self.baselines]
+        return [
+            {"series": name, "run": p.run, "what": p.note, self.x_title: p.x, "test accuracy": p.y} for name, p in named
+        ]
+
+
+@dataclass(frozen=True)
+class Learning:
+    """Loss or accuracy over the epochs of one stage after the other."""
+
+    title: str
+    y_title: str
+    epochs: tuple[int, ...]
+    training: tuple[float, ...]
+    validation: tuple[float, ...]
+    tuned_from: int | None = None  # first epoch of fine-tuning after training in the same run
+
+    def rows(self) -> list[dict[str, Any]]:
+        return [
+            {"epoch": e, "training": t, "validation": v}
+            for e, t, v in zip(self.epochs, self.training, self.validation, strict=True)
+        ]
+
+
+@dataclass(frozen=True)
+class Bars:
+    """Kept and removed units a group."""
+
+    names: tuple[str, ...]
+    kept: tuple[int, ...]
+    removed: tuple[int, ...]
+    marks: tuple[str, ...] = field(default=())  # "approximate" or ""
+
+    def rows(self) -> list[dict[str, Any]]:
+        return [
+            {"group": n, "kept": k, "removed": r} for n, k, r in zip(self.names, self.kept, self.removed, strict=True)
+        ]
+
+
+@dataclass(frozen=True)
+class Norms:
+    """Scores of one group's units, highest first; the last `len(removed)` fall below the cut, most often."""
+
+    group: str
+    criterion: str
+    scores: tuple[float, ...]
+    units: tuple[int, ...]
+    kept: tuple[bool, ...]
+
+    def rows(self) -> list[dict[str, Any]]:
+        return [
+            {"rank": i + 1, "unit": u, "score": s, "kept": k}
+            for i, (u, s, k) in enumerate(zip(self.units, self.scores, self.kept, strict=True))
+        ]
+
+
+def learning(records: Sequence[Mapping[str, Any]]) -> tuple[Learning, Learning]:
+    """Epoch records → (loss, accuracy in percent)."""
+    epochs = tuple(range(1, len(records) + 1))
+    columns = {
+        key: tuple(float(r[key]) for r in records)
+        for key in ("train_loss", "validation_loss", "train_accuracy", "validation_accuracy")
+    }
+    return (
+        Learning("Loss", "cross-entropy", epochs, columns["train_loss"], columns["validation_loss"]),
+        Learning(
+            "Accuracy", "accuracy, %", epochs,
+            tuple(100 * v for v in columns["train_accuracy"]),
+            tuple(100 * v for v in columns["validation_accuracy"]),
+        ),
+    )  # fmt: skip
+
+
+def live(records: Sequence[Mapping[str, Any]], most: int = 500) -> list[tuple[str, str, list[dict[str, Any]]]]:
+    """Two tables for in-place charts: (name, unit, rows), thinned to at most `most` epochs."""
+    step = -(-len(records) // most)
+    return [(one.title, one.y_title, one.rows()[::step]) for one in learning(records)]
+
+
+def bars(plan: Plan) -> Bars:
+    kept = plan.kept()
+    groups = plan.channels.groups
+    return Bars(
+        names=tuple(g.name for g in groups),
+        kept=tuple(kept[g.name] for g in groups),
+        removed=tuple(g.units - kept[g.name] for g in groups),
+        marks=tuple("approximate" if g.approximate else "" for g in groups),
+    )
+
+
+def norms(group: str, criterion: str, scores: Sequence[float], keep: Iterable[int]) -> Norms:
+    kept = set(keep)
+    order = sorted(range(len(scores)), key=lambda unit: (-scores[unit], unit not in kept))
+    return Norms(group, criterion, tuple(scores[u] for u in order), tuple(order), tuple(u in kept for u in order))
+
+
+def kept_units(plan: Plan, channels: ChannelMap, group: str) -> Iterable[int]:
+    return plan.keep.get(group, range(channels.groups[channels.index(group)].units))

@@ -1,0 +1,89 @@
+"""Accuracy against cost over many runs: which points belong to which curve, and the chart with its files."""
+
+from collections.abc import Iterable
+
+import streamlit as st
+
+from pages.ui import cards, charts, files, state, words
+from pages.ui.series import CRITERIA, Point, Series, Tradeoff
+from pruning.spec import PruneSpec
+
+AXES = {
+    "params": ("parameters", "Accuracy against parameters"),
+    "macs": ("MACs", "Accuracy against MACs"),
+    "bytes": ("bytes", "Accuracy against size"),
+}
+
+
+def of(numbers: Iterable[int], axis: str) -> Tradeoff:
+    """A curve for every criterion of a sweep, loose points for single runs; parents are the baselines."""
+    curves: dict[tuple[str, str, int], list[Point]] = {}
+    baselines: dict[int, Point] = {}
+    for number in numbers:
+        point, row, spec = point_of(number, axis), state.find(number), state.specification(number)
+        if point is None or row is None:
+            continue
+        base = point
+        if isinstance(spec, PruneSpec):
+            key = (CRITERIA[spec.pruning.criterion], state.network(spec.parent), row.sweep or 0)
+            curves.setdefault(key, []).append(point)
+            base = point_of(spec.parent, axis)
+        if base is not None:
+            baselines[base.run] = base
+    x_title, title = AXES[axis]
+    return Tradeoff(title, x_title, _named(curves), tuple(baselines.values()))
+
+
+def _named(curves: dict[tuple[str, str, int], list[Point]]) -> tuple[Series, ...]:
+    """Names as short as they can be while no two curves share one."""
+    networks, sweeps = ({key[i] for key in curves if key[2]} for i in (1, 2))
+    found = []
+    for (criterion, network, sweep), points in sorted(curves.items()):
+        parts = [criterion, network if len(networks) > 1 else "", f"sweep {sweep}" if len(sweeps) > 1 and sweep else ""]
+        name = " · ".join(part for part in [*parts, "" if sweep else "single run"] if part)
+        found.append(Series(name, tuple(sorted(points, key=lambda p: p.x)), is_curve=bool(sweep)))
+    return tuple(found)
+
+
+def point_of(number: int, axis: str) -> Point | None:
+    ended, row = state.result(number), state.find(number)
+    after = (ended or {}).get("after") or {}
+    if row is None or "test_accuracy" not in after or axis not in after:
+        return None
+    return Point(number, after[axis], after["test_accuracy"], cards.title(row))
+
+
+def show(record: Tradeoff, name: str, *, key: str) -> None:
+    figure = charts.tradeoff(record)
+    st.plotly_chart(figure, key=key, config=charts.CONFIG)
+    files.chart(figure, record.rows(), name)
+
+
+def tabulate(numbers: Iterable[int]) -> list[dict[str, object]]:
+    """One row a run with its numbers and signed differences to its parent."""
+    found = []
+    for number in numbers:
+        ended, row = state.result(number), state.find(number)
+        if row is None or not ended or not ended.get("after"):
+            continue
+        found.append(_line(number, cards.title(row), ended.get("before"), ended["after"]))
+    return found
+
+
+def _line(number: int, title: str, before: dict | None, after: dict) -> dict[str, object]:  # type: ignore[type-arg]
+    def difference(key: str) -> str:
+        return words.change(before[key], after[key]) if before else ""
+
+    old, new = (before or {}).get("test_accuracy"), after.get("test_accuracy")
+    return {
+        "run": number,
+        "title": title,
+        "model": state.network(number),
+        "accuracy": None if new is None else 100 * new,
+        "Δ accuracy": words.points(old, new) if old is not None and new is not None else "",
+        "parameters": after["params"],
+        "Δ parameters": difference("params"),
+        "MACs": after["macs"],
+        "Δ MACs": difference("macs"),
+        "latency": cards.milliseconds(after),
+    }
