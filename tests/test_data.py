@@ -11,8 +11,11 @@ import pytest
 from PIL import Image
 
 from pruning.data import DATASETS, card, load, prepare
+from pruning.data.cifar10 import FILES, FOLDER
+from pruning.data.fashion_sample import FILE
 from pruning.data.idx import read
 from pruning.data.imagefolder import SIZE
+from pruning.data.photos import pixels
 from pruning.data.split import stratified, train_validation
 from pruning.errors import UserError
 from pruning.spec import DataSettings
@@ -96,8 +99,6 @@ def test_the_sample_is_stratified_and_small():
     data = load(DataSettings())
     assert np.bincount(data.train_y).tolist() == [540] * 10
     assert np.bincount(data.test_y).tolist() == [200] * 10
-    from pruning.data.fashion_sample import FILE
-
     assert FILE.stat().st_size < 5_000_000
 
 
@@ -212,8 +213,6 @@ def test_without_a_connection_the_folder_and_the_files_are_named(name, inside, t
 
 
 def test_a_damaged_cifar_file_is_named(tmp_path, monkeypatch):
-    from pruning.data.cifar10 import FILES, FOLDER
-
     write(tmp_path / FOLDER, dict.fromkeys(FILES, b"cut short"))
     monkeypatch.setenv("PRUNING_DATA", str(tmp_path))
     with pytest.raises(UserError, match=r"data_batch_1, .*damaged or cut short"):
@@ -230,31 +229,33 @@ def test_a_zip_file_reads_like_its_folder(tmp_path):
     assert np.array_equal(plain.test_y, packed.test_y)
 
 
-def test_photos_of_every_mode_become_rgb_and_upright(tmp_path):
+@pytest.mark.parametrize(
+    ("content", "colour"),
+    [
+        (picture(200, mode="L"), (200, 200, 200)),
+        (picture(200 << 8, mode="I;16"), (200, 200, 200)),
+        (picture((255, 0, 0, 0), mode="RGBA"), (255, 255, 255)),  # transparent is shown on white
+        (picture((0, 255, 255, 0), mode="CMYK", kind="JPEG"), (255, 0, 0)),
+        (picture(7, mode="P", kind="GIF"), (7, 7, 7)),
+    ],
+    ids=["grey", "16 bit", "transparent", "CMYK", "palette"],
+)
+def test_photos_of_every_mode_become_rgb(content, colour):
+    seen = pixels(content, 30)
+    assert seen.shape == (3, 30, 30)
+    assert np.abs(seen.mean((1, 2)) - colour).max() < 8
+
+
+def test_photos_are_turned_upright():
     exif = Image.Exif()
-    exif[0x0112] = 6  # turned by 90 degrees
+    exif[0x0112] = 6  # its left side belongs at the top
     lying = Image.new("RGB", (60, 30), "red")
     lying.paste("blue", (0, 0, 30, 30))
     buffer = io.BytesIO()
     lying.save(buffer, "JPEG", exif=exif, quality=95)
-    files = photos() | {
-        "train/cats/grey.png": picture(200, mode="L"),
-        "train/cats/16.png": picture(200 << 8, mode="I;16"),
-        "train/cats/clear.png": picture((255, 0, 0, 0), mode="RGBA"),
-        "train/cats/print.jpg": picture((0, 255, 255, 0), mode="CMYK", kind="JPEG"),
-        "train/cats/palette.gif": picture(3, mode="P", kind="GIF"),
-        "Train/cats/turned.jpg": buffer.getvalue(),
-    }
-    from pruning.data.photos import pixels
-
-    seen = {name.split("/")[-1]: pixels(content, 30) for name, content in files.items()}
-    assert all(x.shape == (3, 30, 30) for x in seen.values())
-    assert abs(seen["grey.png"].astype(int) - 200).max() == abs(seen["16.png"].astype(int) - 200).max() == 0
-    assert seen["clear.png"].min() == 255  # transparent is shown on white
-    assert seen["print.jpg"][0].min() > 200
-    top, bottom = seen["turned.jpg"][:, 3, 15], seen["turned.jpg"][:, 26, 15]
-    assert top[2] > 200 > 50 > top[0]
-    assert bottom[0] > 200
+    seen = pixels(buffer.getvalue(), 30)
+    assert seen[2, 3].min() > 200 > 50 > seen[0, 3].max()
+    assert seen[0, 26].min() > 200
 
 
 def test_unreadable_photos_are_skipped_and_counted(tmp_path):
