@@ -4,6 +4,7 @@ import io
 import json
 import subprocess
 import sys
+import urllib.request
 import zipfile
 
 import numpy as np
@@ -196,6 +197,7 @@ def offline(monkeypatch) -> None:
     for name in ("http_proxy", "https_proxy"):
         monkeypatch.setenv(name, "http://127.0.0.1:9")
     monkeypatch.setenv("no_proxy", "")
+    monkeypatch.setattr(urllib.request, "_opener", None)  # it remembers the proxies of its first use
 
 
 @pytest.mark.parametrize(

@@ -6,6 +6,7 @@ import io
 import pickle
 import tarfile
 import threading
+import urllib.request
 from functools import partial
 from http.server import SimpleHTTPRequestHandler, ThreadingHTTPServer
 
@@ -20,8 +21,10 @@ from pruning.spec import DataSettings
 
 
 @pytest.fixture
-def site(tmp_path):
-    """A folder and the address at which it is served."""
+def site(tmp_path, monkeypatch):
+    """A folder and the address at which it is served, past any proxy."""
+    monkeypatch.setenv("no_proxy", "127.0.0.1")
+    monkeypatch.setattr(urllib.request, "_opener", None)  # it remembers the proxies of its first use
     folder = tmp_path / "site"
     folder.mkdir()
     server = ThreadingHTTPServer(("127.0.0.1", 0), partial(SimpleHTTPRequestHandler, directory=str(folder)))
