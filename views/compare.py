@@ -3,8 +3,8 @@
 import pandas as pd
 import streamlit as st
 
-from pages.ui import cards, example, files, state, tradeoffs
 from pruning.jobs.store import Row, State
+from views.ui import cards, example, files, state, tradeoffs
 
 COLUMNS = {
     "run": st.column_config.NumberColumn("Run", width=50),
@@ -64,7 +64,7 @@ if not runs:
     ):
         example.start()
 else:
-    chosen = st.multiselect("Runs and sweeps", list(runs), default=list(runs)[:20], format_func=lambda n: cards.label(runs[n]),
+    chosen = st.multiselect("Runs and sweeps", list(runs), default=list(runs)[:20], format_func=lambda n: f"{n} · {cards.title(runs[n])}",
                             key="compare", persist_state="session")  # fmt: skip
     if chosen:
         compare([runs[n] for n in chosen])

@@ -5,9 +5,9 @@ from typing import Any
 
 import streamlit as st
 
-from pages.ui import cards, charts, files, live, overview, series, state, tradeoffs, words
 from pruning.jobs.store import Row, State
 from pruning.run import Run
+from views.ui import cards, charts, files, live, overview, series, state, tradeoffs, words
 
 Measured = dict[str, Any]
 
@@ -18,8 +18,8 @@ def unknown(number: str) -> None:
     st.warning(f"**Run {number} does not exist, or was deleted.**  \nThe link may come from another folder of runs.")
     with st.container(horizontal=True):
         if st.button("All runs", type="primary"):
-            st.switch_page("pages/runs.py", query_params={})
-        st.page_link("pages/home.py", label="Home")
+            st.switch_page("views/runs.py", query_params={})
+        st.page_link("views/home.py", label="Home")
 
 
 def show(row: Row) -> None:
@@ -55,15 +55,15 @@ def actions(row: Row) -> None:
     if row.state is State.CANCELLED and st.button("Resume", help="Goes on from its last checkpoint."):
         retry(row)
     if row.kind != "sweep" and Run.of(row.id).channels.exists():
-        st.page_link("pages/explore.py", label="Explore its filters", query_params={"run": str(row.id)})
+        st.page_link("views/explore.py", label="Explore its filters", query_params={"run": str(row.id)})
     if Run.of(row.id).model.exists():
-        st.page_link("pages/export.py", label="Export", query_params={"run": str(row.id)})
+        st.page_link("views/export.py", label="Export", query_params={"run": str(row.id)})
     for name, number in (("Parent", row.parent), ("Sweep", row.sweep)):
         other = state.find(number)
         if other is not None:
             cards.link(other, name, f"{name}: run {other.id}")
     if st.button("All runs", type="tertiary"):
-        st.switch_page("pages/runs.py", query_params={})
+        st.switch_page("views/runs.py", query_params={})
 
 
 def retry(row: Row) -> None:
@@ -107,7 +107,8 @@ def stages(made: Measured) -> str:
     columns["Change"] = changes(made["before"], made["after"])
     rows = [name for name in columns["After"] if any(cells.get(name, "–") != "–" for cells in columns.values())]
     lines = [f"| {name} | {' | '.join(cells.get(name, '–') for cells in columns.values())} |" for name in rows]
-    return "\n".join([f"| | {' | '.join(columns)} |", "|:--|" + "--:|" * len(columns), *lines])
+    lines = [f"| | {' | '.join(columns)} |", "|:--|" + "--:|" * len(columns), *lines]
+    return "\n".join(lines).replace(" pp", "\u00a0pp").replace(" %", "\u00a0%")
 
 
 def numbers(measured: Measured) -> dict[str, str]:
@@ -120,7 +121,7 @@ def numbers(measured: Measured) -> dict[str, str]:
     }
     timing = measured.get("latency")
     if timing:
-        told["Latency"] = f"{timing['median_ms']:.3g} ms ({timing['p10_ms']:.3g}–{timing['p90_ms']:.3g})"
+        told["Latency"] = f"{timing['median_ms']:.3g} ms"
     return told
 
 

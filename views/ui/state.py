@@ -12,7 +12,7 @@ from pruning.jobs import supervisor
 from pruning.jobs.store import Row, State, Store
 from pruning.plan import Plan
 from pruning.run import Run, home, read_json, read_lines
-from pruning.spec import DataSettings, ModelSettings, Spec, parse
+from pruning.spec import DataSettings, ModelSettings, PruneSpec, Spec, parse
 
 RUN_KINDS = ("train", "prune", "finetune", "sweep")
 NETWORK_KINDS = ("train", "prune", "finetune")
@@ -41,7 +41,7 @@ def find(number: str | int | None) -> Row | None:
 
 def submit(*specs: Spec) -> list[int]:
     """Queue specs; a later one's parent=0 means the one before. Returns the numbers of the runs."""
-    numbers = store().submit_chain(list(specs))
+    numbers: list[int] = store().submit_chain(list(specs))
     supervisor.ensure()
     return numbers
 
@@ -95,30 +95,35 @@ def _cached(path: Path, form: str, default: Any = None) -> Any:
 
 
 def result(number: int) -> dict[str, Any] | None:
-    return _cached(Run.of(number).result, "json")
+    found: dict[str, Any] | None = _cached(Run.of(number).result, "json")
+    return found
 
 
 def status(number: int) -> dict[str, Any]:
-    return _cached(Run.of(number).status, "json", {})
+    found: dict[str, Any] = _cached(Run.of(number).status, "json", {})
+    return found
 
 
 def scores(number: int) -> dict[str, Any]:
-    return _cached(Run.of(number).scores, "json", {})
+    found: dict[str, Any] = _cached(Run.of(number).scores, "json", {})
+    return found
 
 
 def channels(number: int) -> ChannelMap | None:
-    return _cached(Run.of(number).channels, "channels")
+    found: ChannelMap | None = _cached(Run.of(number).channels, "channels")
+    return found
 
 
 def plan(number: int) -> Plan | None:
     """What a prune run kept of its parent's network."""
     text, spec = _cached(Run.of(number).plan, "text"), specification(number)
-    whole = channels(spec.parent) if text and hasattr(spec, "parent") else None
+    whole = channels(spec.parent) if isinstance(spec, PruneSpec) else None
     return Plan.from_json(text, whole) if text and whole else None
 
 
 def events(number: int) -> list[dict[str, Any]]:
-    return _cached(Run.of(number).events, "lines", [])
+    found: list[dict[str, Any]] = _cached(Run.of(number).events, "lines", [])
+    return found
 
 
 def metrics(number: int) -> list[dict[str, Any]]:
@@ -129,7 +134,8 @@ def metrics(number: int) -> list[dict[str, Any]]:
 
 def text(path: Path, last: int = 200_000) -> str:
     """The end of a text file, at most `last` characters; empty when there is no such file."""
-    return _cached(path, "text", "")[-last:]
+    found: str = _cached(path, "text", "")
+    return found[-last:]
 
 
 def specification(number: int) -> Spec | None:

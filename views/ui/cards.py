@@ -1,19 +1,20 @@
 """The small pieces that every page is made of: header, empty state, error, state badge, number tiles."""
 
 from collections.abc import Sequence
-from typing import Any
+from typing import Any, Literal
 
 import streamlit as st
 
 from models import MODELS
-from pages.ui import state, words
-from pages.ui.terms import TERMS
 from pruning.data import DATASETS
 from pruning.errors import UserError
 from pruning.jobs.store import Row, State
 from pruning.run import Run
+from views.ui import state, words
+from views.ui.terms import TERMS
 
-STATES: dict[State, tuple[str, str]] = {
+Colour = Literal["gray", "blue", "orange", "green", "red"]
+STATES: dict[State, tuple[str, Colour]] = {
     State.QUEUED: ("Waiting", "gray"),
     State.RUNNING: ("Running", "blue"),
     State.CANCELLING: ("Stopping", "orange"),
@@ -70,11 +71,11 @@ def sentence(text: str) -> str:
 
 def badge(which: State) -> None:
     word, colour = STATES[which]
-    st.badge(word, color=colour)  # type: ignore[arg-type]
+    st.badge(word, color=colour)
 
 
 def title(row: Row) -> str:
-    return row.title or f"{KINDS[row.kind]} {state.network(row.id)}"
+    return str(row.title) or f"{KINDS[row.kind]} {state.network(row.id)}"
 
 
 def label(row: Row) -> str:
@@ -131,12 +132,12 @@ def choose_run(rows: list[Row], preferred: Row) -> Row:
 
 
 def open_run(number: int) -> None:
-    st.switch_page("pages/runs.py", query_params={"run": str(number)})
+    st.switch_page("views/runs.py", query_params={"run": str(number)})
 
 
 def tile(name: str, value: str, delta: str | None = None, *, good: bool | None = None, help: str | None = None) -> None:
     """A number with its signed difference; `good` colours the difference, None leaves it grey."""
-    colour = "gray" if good is None else "green" if good else "red"
+    colour: Colour = "gray" if good is None else "green" if good else "red"
     st.metric(name, value, delta, delta_color=colour, delta_arrow="off", help=help)
 
 
@@ -154,11 +155,8 @@ def files_of(row: Row) -> list[str]:
 def differences(before: dict[str, Any] | None, after: dict[str, Any]) -> None:
     """Accuracy, parameters, MACs, size and latency of a network, each with its signed difference to `before`."""
     columns = st.columns(5)
-    old, new = (before or {}).get("test_accuracy"), after.get("test_accuracy")
     with columns[0]:
-        known = old is not None and new is not None
-        tile("Test accuracy", words.percent(new), words.points(old, new) if known else None,
-             good=None if not known or new == old else new > old)  # fmt: skip
+        gained((before or {}).get("test_accuracy"), after.get("test_accuracy"))
     for column, (name, key, text) in zip(columns[1:4], COSTS, strict=True):
         with column:
             cost(name, (before or {}).get(key), after[key], text)
@@ -166,6 +164,15 @@ def differences(before: dict[str, Any] | None, after: dict[str, Any]) -> None:
         old, new = milliseconds(before), milliseconds(after)
         if new is not None:
             cost("Latency", old, new, lambda ms: f"{ms:.3g} ms")
+
+
+def gained(before: float | None, after: float | None) -> None:
+    """Test accuracy, where more is better, with its change in percentage points."""
+    if before is None or after is None:
+        tile("Test accuracy", words.percent(after))
+    else:
+        good = None if after == before else after > before
+        tile("Test accuracy", words.percent(after), words.points(before, after), good=good)
 
 
 COSTS: tuple[tuple[str, str, Any], ...] = (

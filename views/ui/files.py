@@ -14,10 +14,10 @@ import plotly.graph_objects as go
 import streamlit as st
 from choreographer.browsers import Chromium
 
-from pages.ui import words
 from pruning.errors import UserError
 from pruning.jobs.store import Row
 from pruning.run import Run
+from views.ui import words
 
 NO_BROWSER = "PNG and SVG need Chromium on the server; HTML, CSV and the chart's camera work."
 Deferred = Callable[[], bytes]
@@ -31,7 +31,7 @@ def has_browser() -> bool:
 
 def html(figure: go.Figure) -> bytes:
     """The chart as one file that opens without a network."""
-    return figure.to_html(include_plotlyjs=True, full_html=True).encode()
+    return str(figure.to_html(include_plotlyjs=True, full_html=True)).encode()
 
 
 def image(figure: go.Figure, form: str) -> bytes:

@@ -2,8 +2,8 @@
 
 import streamlit as st
 
-from pages.ui import cards, detail, example, overview, state
 from pruning.jobs.store import Row, State
+from views.ui import cards, detail, example, overview, state
 
 TABLE = ["run", "title", "kind", "state", "network", "parameters", "accuracy", "started"]
 STATES = {
@@ -20,8 +20,10 @@ def choose(rows: list[Row]) -> list[Row]:
     wanted = left.text_input(
         "Search", key="search", placeholder="title, data set or model", bind="query-params", type="search"
     )
-    kinds = middle.pills("Kind", list(cards.KINDS.values()), selection_mode="multi", key="kind", bind="query-params")
-    states = right.pills("State", list(STATES), selection_mode="multi", key="state", bind="query-params")
+    kinds = middle.pills(
+        "Kind", list(cards.KINDS.values()), selection_mode="multi", key="kind", bind="query-params", wrap=True
+    )
+    states = right.pills("State", list(STATES), selection_mode="multi", key="state", bind="query-params", wrap=True)
     return [row for row in rows if fits(row, wanted or "", kinds, states)]
 
 

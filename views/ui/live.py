@@ -3,9 +3,9 @@
 import psutil
 import streamlit as st
 
-from pages.ui import cards, series, state, words
 from pruning.jobs.store import Row, State
 from pruning.run import home
+from views.ui import cards, series, state, words
 
 
 def sidebar() -> None:

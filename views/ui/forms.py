@@ -83,10 +83,9 @@ def _switch(into: Any, value: bool, info: FieldInfo, common: dict[str, Any], opt
 def _number(into: Any, value: float, info: FieldInfo, common: dict[str, Any], options: Sequence[str] | None) -> Any:
     kind = type(value)
     low, high = bounds(info)
-    extra = info.json_schema_extra if isinstance(info.json_schema_extra, dict) else {}
-    step = kind(extra.get("step", 1 if kind is int else _step(value)))
+    step = kind(_extra(info, "step") or (1 if kind is int else _step(value)))
     given = {"min_value": None if low is None else kind(low), "max_value": None if high is None else kind(high)}
-    return into.number_input(value=value, step=step, format=extra.get("format"), **given, **common)
+    return into.number_input(value=value, step=step, format=_extra(info, "format"), **given, **common)
 
 
 def _share(into: Any, value: float, info: FieldInfo, common: dict[str, Any], options: Sequence[str] | None) -> Any:

@@ -1,12 +1,12 @@
 """The example that fills every page: a small network on the bundled images, trained, pruned by half, fine-tuned."""
 
-from pages.ui import cards, state
 from pruning.spec import DataSettings, ModelSettings, PruneSettings, PruneSpec, TrainSettings, TrainSpec
+from views.ui import cards, state
 
 BUTTON = "Try the example"
 LINE = (
-    "Trains the network SCNNB on 6,000 bundled images of clothes, removes half of its filters and fine-tunes it. "
-    "Takes about a minute; nothing is downloaded."
+    "The example trains the network SCNNB on 6,000 bundled images of clothes, removes half of its filters and "
+    "fine-tunes the rest. It takes about a minute and downloads nothing."
 )
 
 

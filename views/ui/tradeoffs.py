@@ -4,9 +4,9 @@ from collections.abc import Iterable
 
 import streamlit as st
 
-from pages.ui import cards, charts, files, state, words
-from pages.ui.series import CRITERIA, Point, Series, Tradeoff
 from pruning.spec import PruneSpec
+from views.ui import cards, charts, files, state, words
+from views.ui.series import CRITERIA, Point, Series, Tradeoff
 
 AXES = {
     "params": ("parameters", "Accuracy against parameters"),
@@ -23,7 +23,7 @@ def of(numbers: Iterable[int], axis: str) -> Tradeoff:
         point, row, spec = point_of(number, axis), state.find(number), state.specification(number)
         if point is None or row is None:
             continue
-        base = point
+        base: Point | None = point
         if isinstance(spec, PruneSpec):
             key = (CRITERIA[spec.pruning.criterion], state.network(spec.parent), row.sweep or 0)
             curves.setdefault(key, []).append(point)
