@@ -8,14 +8,14 @@ from views.ui import cards, example, files, state, tradeoffs
 
 COLUMNS = {
     "run": st.column_config.NumberColumn("Run", width=50),
-    "title": st.column_config.TextColumn("Title", width="medium"),
-    "model": st.column_config.TextColumn("Network", width="medium"),
-    "accuracy": st.column_config.NumberColumn("Test accuracy", format="%.2f %%"),
+    "title": st.column_config.TextColumn("Title", width=170),
+    "accuracy": st.column_config.NumberColumn("Accuracy", format="%.2f %%", help="On the test images."),
     "Δ accuracy": st.column_config.TextColumn(alignment="right"),
     "parameters": st.column_config.NumberColumn("Parameters", format="localized"),
     "Δ parameters": st.column_config.TextColumn(alignment="right"),
     "MACs": st.column_config.NumberColumn("MACs", format="localized"),
     "Δ MACs": st.column_config.TextColumn(alignment="right"),
+    "model": st.column_config.TextColumn("Network", width=150),
     "latency": st.column_config.NumberColumn("Latency", format="%.2f ms"),
 }
 

@@ -5,7 +5,7 @@ import streamlit as st
 from pruning.jobs.store import Row, State
 from views.ui import cards, detail, example, overview, state
 
-TABLE = ["run", "title", "kind", "state", "network", "parameters", "accuracy", "started"]
+TABLE = ["run", "title", "kind", "state", "parameters", "accuracy", "started", "network"]
 STATES = {
     "Active": state.ACTIVE,
     "Done": (State.SUCCEEDED,),

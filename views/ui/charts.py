@@ -37,6 +37,7 @@ def _line(series: Series, style: tuple[str, str, str]) -> go.Scatter:
         mode="lines+markers" if series.is_curve else "markers",
         line={"color": colour, "dash": dash, "width": 2},
         marker={"symbol": symbol, "size": 8 if series.is_curve else 12, "color": colour},
+        cliponaxis=False,
         hovertemplate="%{customdata[1]}<br>%{x:,.0f} · %{y:.2f} %<br>run %{customdata[0]}<extra></extra>",
     )
 
@@ -49,6 +50,7 @@ def _baselines(record: Tradeoff) -> go.Scatter:
         customdata=[[p.run, p.note] for p in record.baselines],
         mode="markers",
         marker={"symbol": "diamond-open", "size": 12, "color": DENSE, "line": {"width": 2}},
+        cliponaxis=False,
         hovertemplate="%{customdata[1]}<br>%{x:,.0f} · %{y:.2f} %<br>run %{customdata[0]}<extra></extra>",
     )
 

@@ -31,13 +31,13 @@ def percent_or_none(share: float | None) -> float | None:
 
 ROWS = 20  # of a table before it scrolls
 COLUMNS = {
-    "run": st.column_config.NumberColumn("Run", width=50, format="%d"),
-    "title": st.column_config.TextColumn("Title", width=220),
-    "kind": st.column_config.TextColumn("Kind", width=90),
-    "state": st.column_config.TextColumn("State", width=80),
-    "network": st.column_config.TextColumn("Network", width=200),
-    "parameters": st.column_config.NumberColumn("Parameters", format="localized", width=100),
-    "accuracy": st.column_config.NumberColumn("Test accuracy", format="%.2f %%", width=100),
+    "run": st.column_config.NumberColumn("Run", width=45, format="%d"),
+    "title": st.column_config.TextColumn("Title", width=200),
+    "kind": st.column_config.TextColumn("Kind", width=85),
+    "state": st.column_config.TextColumn("State", width=70),
+    "network": st.column_config.TextColumn("Network", width=150),
+    "parameters": st.column_config.NumberColumn("Parameters", format="localized", width=95),
+    "accuracy": st.column_config.NumberColumn("Accuracy", format="%.2f %%", width=80, help="On the test images."),
     "validation": st.column_config.LineChartColumn("Validation accuracy", y_min=0, y_max=100, width=120),
     "started": st.column_config.TextColumn("Started", width=90),
 }

@@ -78,7 +78,6 @@ def _line(number: int, title: str, before: dict | None, after: dict) -> dict[str
     return {
         "run": number,
         "title": title,
-        "model": state.network(number),
         "accuracy": None if new is None else 100 * new,
         "Δ accuracy": words.points(old, new) if old is not None and new is not None else "",
         "parameters": after["params"],
@@ -86,4 +85,5 @@ def _line(number: int, title: str, before: dict | None, after: dict) -> dict[str
         "MACs": after["macs"],
         "Δ MACs": difference("macs"),
         "latency": cards.milliseconds(after),
+        "model": state.network(number),
     }

@@ -1,0 +1,130 @@
+"""Charts in two steps: run files → plain records (compared with ==), records → figures and files to take away."""
+
+import io
+import zipfile
+
+import pytest
+from streamlit.testing.v1 import AppTest
+
+from pruning.channels.map import ChannelMap, Group
+from pruning.plan import Plan
+from pruning.run import Run
+from views.ui import charts, files, series
+from views.ui.series import Bars, Norms, Point, Series, Tradeoff
+
+NETWORK = ChannelMap((Group("conv1", 3, ("conv1",), ()), Group("conv2", 4, ("conv2",), ())), (), (), (), ())
+EPOCH = {"train_loss": 2, "validation_loss": 1, "train_accuracy": 0.5, "validation_accuracy": 0.25}
+TRADE = Tradeoff(
+    "Accuracy", "parameters", (Series("L1", (Point(2, 50.0, 0.8, "half"),)),), (Point(1, 100.0, 0.9, "dense"),)
+)
+
+
+def test_bars_count_kept_and_removed_units():
+    plan = Plan(NETWORK, {"conv2": (1, 3)})
+    assert series.bars(plan) == Bars(("conv1", "conv2"), (3, 2), (0, 2), ("", ""))
+
+
+def test_norms_are_sorted_and_keep_their_unit_numbers():
+    found = series.norms("conv1", "l1", [0.2, 0.9, 0.5], keep=[1, 2])
+    assert found == Norms("conv1", "l1", (0.9, 0.5, 0.2), (1, 2, 0), (True, True, False))
+
+
+def test_learning_curves_are_numbered_through_and_in_percent():
+    loss, accuracy = series.learning([EPOCH, EPOCH])
+    assert (loss.epochs, loss.validation) == ((1, 2), (1.0, 1.0))
+    assert accuracy.training == (50.0, 50.0)
+
+
+def test_live_curves_have_at_most_the_points_asked_for():
+    assert all(len(rows) <= 500 for _, _, rows in series.live([EPOCH] * 1234))
+
+
+def test_a_tradeoff_has_one_csv_row_a_point():
+    assert TRADE.rows()[-1] == {
+        "series": "baseline",
+        "run": 1,
+        "what": "dense",
+        "parameters": 100.0,
+        "test accuracy": 0.9,
+    }
+    assert len(TRADE.rows()) == 2
+
+
+@pytest.mark.parametrize(
+    "figure",
+    [
+        charts.tradeoff(TRADE),
+        charts.bars(Bars(("conv1",), (2,), (1,), ("",))),
+        charts.norms(Norms("conv1", "l1", (2.0, 1.0), (1, 0), (True, False))),
+        charts.learning(series.learning([EPOCH])[0]),
+    ],
+)
+def test_a_figure_has_a_title_and_a_named_axis(figure):
+    assert figure.layout.title.text
+    assert figure.layout.xaxis.title.text
+
+
+def test_a_criterion_keeps_its_look_wherever_it_stands():
+    alone = Tradeoff("t", "MACs", (Series("Taylor", TRADE.series[0].points),))
+    second = Tradeoff("t", "MACs", (*TRADE.series, *alone.series))
+    assert charts.tradeoff(alone).data[0].line == charts.tradeoff(second).data[1].line
+
+
+def test_what_is_removed_is_hollow():
+    kept, removed = charts.norms(Norms("conv1", "l1", (2.0, 1.0), (1, 0), (True, False))).data
+    assert (kept.marker.symbol, removed.marker.symbol) == (None, "circle-open")
+
+
+def test_a_chart_can_be_taken_away_as_page_and_table():
+    assert b"plotly" in files.html(charts.tradeoff(TRADE))
+    assert files.table(TRADE.rows()).splitlines()[0] == b"series,run,what,parameters,test accuracy"
+
+
+@pytest.mark.browser
+def test_a_chart_can_be_taken_away_as_picture():
+    assert files.image(charts.tradeoff(TRADE), "png").startswith(b"\x89PNG")
+    assert b"<svg" in files.image(charts.tradeoff(TRADE), "svg")
+
+
+def test_the_zip_of_a_run_leaves_out_its_resume_points():
+    run = Run.of(7)
+    run.checkpoints.mkdir(parents=True)
+    (run.checkpoints / "last.pt").write_bytes(b"big")
+    run.spec.write_text("{}")
+    assert zipfile.ZipFile(io.BytesIO(files.bundle(run))).namelist() == ["run-7/spec.json"]
+
+
+def every_setting() -> None:
+    import streamlit as st
+
+    from pruning.spec import DataSettings, ModelSettings, PruneSettings, TrainSettings
+    from views.ui import forms
+
+    for start in (DataSettings(), ModelSettings(), TrainSettings(), PruneSettings()):
+        made = forms.form(start, type(start).__name__, fixed={"shares": {}} if hasattr(start, "shares") else None)
+        st.text(str(made == start))
+
+
+def test_a_form_shows_every_setting_and_starts_at_its_defaults():
+    app = AppTest.from_function(every_setting, default_timeout=30).run()
+    assert not app.exception
+    assert [text.value for text in app.text] == ["True"] * 4
+
+
+def one_setting() -> None:
+    import streamlit as st
+
+    from pruning.errors import UserError
+    from pruning.spec import TrainSettings
+    from views.ui import forms
+
+    try:
+        st.text(forms.form(TrainSettings(), "train", only=["learning_rate"]).learning_rate)
+    except UserError as error:
+        st.error(str(error))
+
+
+def test_a_form_says_in_words_what_is_not_allowed():
+    app = AppTest.from_function(one_setting, default_timeout=30).run()
+    app.number_input[0].set_value(0.0).run()
+    assert app.error[0].value.startswith("learning_rate=0.0: input should be greater than 0")
