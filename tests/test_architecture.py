@@ -11,7 +11,7 @@ import pytest
 ROOT = Path(__file__).resolve().parent.parent
 LAYERS = [  # a module may import from its own line and the lines above it
     ("pruning.errors", "pruning.spec", "pruning.run", "pruning.report"),
-    ("pruning.channels.map", "pruning.plan", "pruning.allocate", "pruning.jobs.store"),
+    ("pruning.channels.map", "pruning.plan", "pruning.allocate", "pruning.jobs.database", "pruning.jobs.store"),
     ("models",),
     ("pruning.surgery",),
     ("pruning.channels", "pruning.measure", "pruning.data"),
@@ -33,6 +33,8 @@ NO_TORCH = (
     "pruning.plan",
     "pruning.allocate",
     "pruning.channels.map",
+    "pruning.jobs.store",
+    "pruning.jobs.supervisor",
     "pruning.data",
     "models",
 )

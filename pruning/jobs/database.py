@@ -1,0 +1,74 @@
+"""The sqlite file behind the store: its tables, how it is opened, and its errors in words."""
+
+import sqlite3
+from contextlib import ExitStack, closing
+from pathlib import Path
+
+from pruning.errors import UserError
+
+DATABASE = "jobs.db"
+# A sweep's own state is never written: the view derives it from its children.
+SCHEMA = """
+CREATE TABLE runs (
+    id INTEGER PRIMARY KEY AUTOINCREMENT, kind TEXT NOT NULL, title TEXT NOT NULL, spec TEXT NOT NULL,
+    parent INTEGER, sweep INTEGER, state TEXT NOT NULL, attempt INTEGER NOT NULL DEFAULT 0,
+    created REAL NOT NULL, started REAL, ended REAL, summary TEXT NOT NULL DEFAULT '{}', error TEXT,
+    lost INTEGER NOT NULL DEFAULT 0, not_before REAL NOT NULL DEFAULT 0);
+CREATE INDEX unfinished ON runs (state) WHERE state IN ('queued', 'running', 'cancelling');
+CREATE INDEX of_sweep ON runs (sweep) WHERE sweep IS NOT NULL;
+CREATE VIEW listing AS
+WITH sweeps AS (
+    SELECT sweep AS id, count(*) AS n, sum(state = 'queued') AS queued, sum(state = 'cancelling') AS cancelling,
+        sum(state = 'failed') AS failed, sum(state = 'cancelled') AS cancelled,
+        sum(state IN ('succeeded', 'failed', 'cancelled')) AS finished, min(started) AS started, max(ended) AS ended
+    FROM runs WHERE sweep IS NOT NULL GROUP BY sweep)
+SELECT r.id, r.kind, r.title, r.spec, r.parent, r.sweep,
+    CASE WHEN n IS NULL THEN r.state WHEN queued = n THEN 'queued' WHEN cancelling THEN 'cancelling'
+        WHEN finished < n THEN 'running' WHEN failed THEN 'failed' WHEN cancelled THEN 'cancelled'
+        ELSE 'succeeded' END AS state,
+    r.attempt, r.created, coalesce(r.started, s.started) AS started,
+    CASE WHEN n IS NULL THEN r.ended WHEN finished = n THEN s.ended END AS ended,
+    CASE WHEN n IS NULL THEN r.summary
+        ELSE json_object('runs', n, 'finished', finished, 'failed', failed, 'cancelled', cancelled) END AS summary,
+    CASE WHEN n IS NULL THEN r.error WHEN finished = n AND failed
+        THEN json_object('what', failed || ' of ' || n || ' runs failed.', 'do', 'Open them to see why, or retry.')
+        END AS error
+FROM runs r LEFT JOIN sweeps s ON s.id = r.id AND r.kind = 'sweep';
+PRAGMA user_version = 1;
+"""
+
+
+def connect(folder: Path) -> sqlite3.Connection:
+    """A connection to the folder's database; both are made when they are not there. Nothing is committed by itself."""
+    folder.mkdir(parents=True, exist_ok=True)
+    with ExitStack() as stack:
+        database = stack.enter_context(closing(sqlite3.connect(folder / DATABASE, timeout=10, isolation_level=None)))
+        if _version(database) == 0:
+            _create(database)
+        stack.pop_all()
+    return database
+
+
+def _version(database: sqlite3.Connection) -> int:
+    return int(database.execute("PRAGMA user_version").fetchone()[0])
+
+
+def _create(database: sqlite3.Connection) -> None:
+    database.execute("PRAGMA journal_mode = WAL")
+    database.execute("BEGIN IMMEDIATE")
+    if _version(database) == 0:  # another process may have been faster
+        for statement in SCHEMA.strip().split(";\n"):
+            database.execute(statement)
+    database.execute("COMMIT")
+
+
+def explained(error: Exception, folder: Path) -> UserError:
+    """A storage error in words."""
+    text = str(error).lower()
+    if "locked" in text or "busy" in text:
+        return UserError("The list of jobs is locked by another program.", do="Try again in a moment.")
+    if "full" in text or "no space" in text:
+        return UserError(f"The disk of {folder} is full.", do="Free some space, then try again.")
+    if "malformed" in text or "not a database" in text:
+        return UserError("The list of jobs is damaged.", do="Rebuild it: python -m pruning repair")
+    return UserError(f"The runs folder {folder} cannot be used: {error}.", do="Check it, or set PRUNING_HOME.")

@@ -1,0 +1,246 @@
+"""The queue: one sqlite row a run, short connections, each state move one conditional UPDATE. The run folder stays the truth."""
+
+import json
+import shutil
+import sqlite3
+import time
+from collections.abc import Iterator, Sequence
+from contextlib import ExitStack, closing, contextmanager
+from dataclasses import dataclass
+from enum import StrEnum, auto
+from pathlib import Path
+from typing import Any
+
+from pruning.errors import UserError
+from pruning.jobs.database import connect, explained
+from pruning.run import Run, write_atomic
+from pruning.spec import Spec, SweepSpec
+
+
+class State(StrEnum):
+    QUEUED = auto()
+    RUNNING = auto()
+    CANCELLING = auto()
+    SUCCEEDED = auto()
+    FAILED = auto()
+    CANCELLED = auto()
+
+    @property
+    def is_finished(self) -> bool:
+        return self in (State.SUCCEEDED, State.FAILED, State.CANCELLED)
+
+
+LONG = ("train", "prune", "finetune")  # kinds that end with a network, so that others can start from them
+SMALL = ("inspect", "prepare")  # small requests: left out of lists unless asked for
+
+
+@dataclass(frozen=True)
+class Row:
+    id: int
+    kind: str
+    title: str
+    spec: str  # JSON, for pruning.spec.parse
+    parent: int | None
+    sweep: int | None
+    state: State
+    attempt: int  # 0: never started
+    created: float  # seconds since the epoch, like started and ended
+    started: float | None
+    ended: float | None
+    summary: dict[str, Any]  # result.json; of a sweep: how many runs are finished, failed, cancelled
+    error: dict[str, Any] | None  # {"what", "do", "traceback"}
+
+
+COLUMNS = ", ".join(Row.__annotations__)
+
+
+@dataclass(frozen=True)
+class Store:
+    folder: Path  # home(): made with its database when first used
+
+    def submit(self, spec: Spec, then: Sequence[Spec] = ()) -> int:
+        """Queue `spec`, then the specs that start from it (parent=0); returns its number."""
+        return self.submit_chain([spec, *then])[0]
+
+    def submit_chain(self, specs: Sequence[Spec]) -> list[int]:
+        """Queue all or none; a later spec's parent=0 means the run before it. Raises UserError for an unknown parent."""
+        with self._open("BEGIN IMMEDIATE") as database, ExitStack() as undo:
+            numbers: list[int] = []
+            for spec in specs:
+                linked = _linked(spec, numbers)
+                _check_parent(database, linked)
+                numbers.append(_insert(database, linked, self.folder, undo))
+            database.execute("COMMIT")
+            undo.pop_all()
+        return numbers
+
+    def row(self, number: int) -> Row:
+        with self._open() as database:
+            found = database.execute(f"SELECT {COLUMNS} FROM listing WHERE id = ?", (number,)).fetchone()
+        if found is None:
+            raise UserError(f"Run {number} does not exist.", do="Choose one of the runs in the list.")
+        return _row(found)
+
+    def rows(
+        self,
+        kinds: Sequence[str] | None = None,
+        states: Sequence[State] | None = None,
+        limit: int = 100,
+        search: str = "",
+    ) -> list[Row]:
+        """Newest first. Small requests are listed only when `kinds` names them; `search` looks into title and settings."""
+        sql = f"""SELECT {COLUMNS} FROM listing
+            WHERE CASE WHEN :kinds IS NULL THEN kind NOT IN ('inspect', 'prepare')
+                ELSE kind IN (SELECT value FROM json_each(:kinds)) END
+            AND (:states IS NULL OR state IN (SELECT value FROM json_each(:states)))
+            AND (:search = '' OR id = :search OR instr(lower(kind || ' ' || title || ' ' || spec), lower(:search)))
+            ORDER BY id DESC LIMIT :limit"""
+        names = {"kinds": _json(kinds), "states": _json(states), "search": search.strip(), "limit": limit}
+        with self._open() as database:
+            return [_row(found) for found in database.execute(sql, names)]
+
+    def children(self, number: int) -> list[Row]:
+        """The runs of a sweep, or those that start from run `number`; oldest first."""
+        sql = f"SELECT {COLUMNS} FROM listing WHERE sweep = :id OR (parent = :id AND sweep IS NULL) ORDER BY id"
+        with self._open() as database:
+            return [_row(found) for found in database.execute(sql, {"id": number})]
+
+    def cancel(self, number: int) -> None:
+        """Stop a run, or all of a sweep's; a finished one stays as it is."""
+        self.row(number)
+        with self._open("BEGIN IMMEDIATE") as database:
+            database.execute(
+                "UPDATE runs SET state = 'cancelled', ended = ? WHERE state = 'queued' AND kind != 'sweep' AND ? IN (id, sweep)",
+                (time.time(), number),
+            )
+            database.execute(
+                "UPDATE runs SET state = 'cancelling' WHERE state = 'running' AND ? IN (id, sweep)", (number,)
+            )
+            database.execute("COMMIT")
+
+    def retry(self, number: int) -> None:
+        """Queue a failed or cancelled run again (of a sweep: those of its runs); it resumes from its checkpoints."""
+        state = self.row(number).state
+        if state not in (State.FAILED, State.CANCELLED):
+            raise UserError(f"Run {number} is {state}: only failed or cancelled runs can be retried.")
+        self._write(
+            "UPDATE runs SET state = 'queued', error = NULL, ended = NULL, lost = 0, not_before = 0 "
+            "WHERE state IN ('failed', 'cancelled') AND kind != 'sweep' AND ? IN (id, sweep)",
+            (number,),
+        )
+
+    def active(self, kinds: Sequence[str]) -> list[Row]:
+        """The rows that a worker is at."""
+        return self.rows(kinds, (State.RUNNING, State.CANCELLING))
+
+    def claim(self, kinds: Sequence[str]) -> Row | None:
+        """Move the oldest run that may start to RUNNING under the next attempt number; None when there is none."""
+        sql = """SELECT r.id, r.attempt FROM runs r LEFT JOIN runs p ON p.id = r.parent
+            WHERE r.state = 'queued' AND r.not_before <= :now AND r.kind IN (SELECT value FROM json_each(:kinds))
+            AND (r.parent IS NULL OR p.state = 'succeeded') ORDER BY r.id LIMIT 1"""
+        with self._open() as database:
+            found = database.execute(sql, {"now": time.time(), "kinds": _json(kinds)}).fetchone()
+        if found is None:
+            return None
+        number, attempt = found
+        won = self.move(
+            number,
+            State.QUEUED,
+            State.RUNNING,
+            attempt=attempt,
+            changes={"attempt": attempt + 1, "started": time.time()},
+        )
+        return self.row(number) if won else None
+
+    def move(self, number: int, old: State, new: State, *, attempt: int, changes: dict[str, Any] | None = None) -> bool:
+        """One conditional UPDATE on (id, state, attempt); False when another was faster."""
+        values = {"state": new, **(changes or {})}
+        columns = ", ".join(f"{name} = ?" for name in values)
+        sql = f"UPDATE runs SET {columns} WHERE id = ? AND state = ? AND attempt = ?"
+        return self._write(sql, (*values.values(), number, old, attempt)) == 1
+
+    def lost(self, number: int) -> int:
+        """How many workers of this run went away without a word since it was queued by hand."""
+        with self._open() as database:
+            return int(database.execute("SELECT lost FROM runs WHERE id = ?", (number,)).fetchone()[0])
+
+    def stranded(self) -> list[tuple[int, int, int, str | None]]:
+        """(run, its attempt, parent, parent's state or None) of the queued runs whose parent never gets a network."""
+        sql = """SELECT r.id, r.attempt, r.parent, p.state FROM runs r LEFT JOIN runs p ON p.id = r.parent
+            WHERE r.state = 'queued' AND r.kind != 'sweep' AND r.parent IS NOT NULL
+            AND (p.id IS NULL OR p.state IN ('failed', 'cancelled'))"""
+        with self._open() as database:
+            return list(database.execute(sql))
+
+    def add(self, rows: Sequence[dict[str, Any]]) -> int:
+        """Insert whole rows whose numbers the database does not know yet; returns how many."""
+        sql = """INSERT OR IGNORE INTO runs (id, kind, title, spec, parent, sweep, state, attempt, created, started, ended,
+            summary, error) VALUES (:id, :kind, :title, :spec, :parent, :sweep, :state, :attempt, :created, :started,
+            :ended, :summary, :error)"""
+        with self._open("BEGIN IMMEDIATE") as database:
+            made = sum(database.execute(sql, row).rowcount for row in rows)
+            database.execute("COMMIT")
+        return made
+
+    def _write(self, sql: str, values: Sequence[Any]) -> int:
+        with self._open("BEGIN IMMEDIATE") as database:
+            changed = database.execute(sql, values).rowcount
+            database.execute("COMMIT")
+        return changed
+
+    @contextmanager
+    def _open(self, begin: str = "BEGIN") -> Iterator[sqlite3.Connection]:
+        try:
+            with closing(connect(self.folder)) as database:
+                database.execute(begin)
+                yield database
+        except (sqlite3.Error, OSError) as error:
+            raise explained(error, self.folder) from error
+
+
+def _linked(spec: Spec, before: list[int]) -> Spec:
+    return spec.model_copy(update={"parent": before[-1]}) if before and getattr(spec, "parent", None) == 0 else spec
+
+
+def _check_parent(database: sqlite3.Connection, spec: Spec) -> None:
+    parent = getattr(spec, "parent", None)
+    if parent is None:
+        return
+    found = database.execute("SELECT kind FROM runs WHERE id = ?", (parent,)).fetchone()
+    if found is None:
+        raise UserError(f"Run {parent} does not exist.", do="Choose one of the runs in the list.")
+    if found[0] not in LONG:
+        raise UserError(f"Run {parent} is of kind {found[0]}: it has no network to start from.", do="Choose another.")
+
+
+def _insert(database: sqlite3.Connection, spec: Spec, folder: Path, undo: ExitStack, sweep: int | None = None) -> int:
+    number = _reserve(database, folder, undo)
+    text = spec.model_dump_json()
+    write_atomic(Run(folder / f"{number:05d}").spec, text)
+    database.execute(
+        "INSERT INTO runs (id, kind, title, spec, parent, sweep, state, created) VALUES (?, ?, ?, ?, ?, ?, 'queued', ?)",
+        (number, spec.kind, spec.title, text, getattr(spec, "parent", None), sweep, time.time()),
+    )
+    for child in spec.children() if isinstance(spec, SweepSpec) else ():
+        _insert(database, child, folder, undo, number)
+    return number
+
+
+def _reserve(database: sqlite3.Connection, folder: Path, undo: ExitStack) -> int:
+    """The next number whose folder is free: after a crash or a lost database, old files are never taken for new ones."""
+    number = database.execute("SELECT coalesce(max(seq), 0) + 1 FROM sqlite_sequence").fetchone()[0]
+    while (path := folder / f"{number:05d}").exists():
+        number += 1
+    path.mkdir()
+    undo.callback(shutil.rmtree, path, ignore_errors=True)
+    return int(number)
+
+
+def _row(found: tuple[Any, ...]) -> Row:
+    values = dict(zip(Row.__annotations__, found, strict=True))
+    error = json.loads(values["error"]) if values["error"] else None
+    return Row(**values | {"state": State(values["state"]), "summary": json.loads(values["summary"]), "error": error})
+
+
+def _json(names: Sequence[str] | None) -> str | None:
+    return None if names is None else json.dumps(list(names))
