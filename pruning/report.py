@@ -21,6 +21,9 @@ class Report(Protocol):
     def event(self, text: str) -> None:
         """One line of the timeline, in plain words."""
 
+    def check(self) -> None:
+        """Raises Cancelled when the user wants the job to stop, Fenced when this attempt was given up on."""
+
 
 @dataclass
 class FolderReport:

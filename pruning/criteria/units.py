@@ -59,7 +59,9 @@ def is_norm(module: nn.Module, name: str, channels: ChannelMap, start: int, grou
 def rows_of(weight: Tensor, channels: ChannelMap, layer: str, start: int, group: Group) -> Tensor:
     """Rows of a weight by unit, (units, …); several positions of one unit stand beside each other."""
     where = positions(channels, layer, start, group)
-    return weight.detach()[torch.from_numpy(where).to(weight.device)].reshape(group.units, -1).float()
+    whole = np.array_equal(where, np.arange(len(weight)))  # spare big weights the copy
+    rows = weight.detach() if whole else weight.detach()[torch.from_numpy(where).to(weight.device)]
+    return rows.reshape(group.units, -1).float()
 
 
 def units_mean(values: Tensor, channels: ChannelMap, layer: str, start: int, group: Group) -> Tensor:
