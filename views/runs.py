@@ -16,7 +16,7 @@ STATES = {
 
 def choose(rows: list[Row]) -> list[Row]:
     """Those that fit the search and the filters above the table."""
-    left, middle, right = st.columns([2, 3, 3], vertical_alignment="bottom")
+    left, middle, right = st.columns([2, 3, 3], vertical_alignment="top")
     wanted = left.text_input(
         "Search", key="search", placeholder="title, data set or model", bind="query-params", type="search"
     )

@@ -95,6 +95,7 @@ def bars(record: Bars, *, selected: str = "") -> go.Figure:
 def _names(record: Bars, selected: str) -> list[str]:
     marks = record.marks or ("",) * len(record.names)
     marked = [f"{name} ≈" if mark else name for name, mark in zip(record.names, marks, strict=True)]
+    marked = [text if len(text) <= 26 else f"…{text[-25:]}" for text in marked]
     return [f"<b>{text}</b>" if name == selected else text for name, text in zip(record.names, marked, strict=True)]
 
 

@@ -62,6 +62,8 @@ def actions(row: Row) -> None:
         other = state.find(number)
         if other is not None:
             cards.link(other, name, f"{name}: run {other.id}")
+    for child in [] if row.kind == "sweep" else state.store().children(row.id)[-3:]:
+        cards.link(child, "next", f"Next: run {child.id}")
     if st.button("All runs", type="tertiary"):
         st.switch_page("views/runs.py", query_params={})
 

@@ -1,5 +1,6 @@
 """The explorer: criterion, spread and shares → the plan, its exact numbers and pictures, all without torch."""
 
+from collections.abc import Sequence
 from typing import Any
 
 import streamlit as st
@@ -99,6 +100,9 @@ def one_group(plan: Plan, scores: dict[str, Any], wish: PruneSettings) -> str:
     )
     for line in facts(group, len(keep), wish.floor):
         st.caption(line)
+    if " more" in listed(group.layers) + listed(group.coupled):
+        with st.expander(f"All {len(group.layers) + len(group.coupled)} coupled layers"):
+            st.caption(", ".join((*group.layers, *group.coupled)))
     return chosen
 
 
@@ -113,10 +117,16 @@ def facts(group: Group, keep: int, floor: int) -> list[str]:
     if group.approximate:
         lines.append(f"≈ Approximate: {cards.sentence(group.approximate)}")
     if len(group.layers) > 1:
-        lines.append(f"Made by {', '.join(group.layers)}.")
+        lines.append(f"Made by {listed(group.layers)}.")
     if group.coupled:
-        lines.append(f"Cut along with it: {', '.join(group.coupled)}.")
+        lines.append(f"Cut along with it: {listed(group.coupled)}.")
     return lines
+
+
+def listed(names: Sequence[str], most: int = 6) -> str:
+    """The first names and how many more there are."""
+    rest = len(names) - most
+    return ", ".join(names) if rest < 2 else f"{', '.join(names[:most])} and {rest} more"
 
 
 def group_shares(number: int, whole: ChannelMap, wish: PruneSettings) -> dict[str, float]:

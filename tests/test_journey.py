@@ -1,0 +1,153 @@
+"""The newcomer's journey in a real browser: example → explore → prune → compare → download → the same accuracy elsewhere."""
+
+import os
+import re
+import shutil
+import socket
+import subprocess
+import sys
+import time
+import urllib.error
+import urllib.request
+from pathlib import Path
+
+import pytest
+from playwright.sync_api import Page, expect, sync_playwright
+from test_pages import end_supervisors
+
+from pruning.run import Run, read_json
+
+pytestmark = [pytest.mark.browser, pytest.mark.slow]
+ROOT = Path(__file__).resolve().parent.parent
+FLAGS = [
+    "--headless",
+    "--no-sandbox",
+    "--disable-gpu",
+    "--disable-quic",
+    "--no-first-run",
+    "--disable-background-networking",
+]
+MINUTE = 60_000  # milliseconds
+ACCURACY = """
+import sys, torch, pruning
+from pruning import data
+from pruning.evaluate import evaluate
+from pruning.spec import DataSettings
+images = data.load(DataSettings(name="fashion-mnist-sample"))
+print(evaluate(pruning.load(sys.argv[1]), images.test_x, images.test_y, images, torch.device("cpu"))["accuracy"])
+"""
+
+
+@pytest.fixture
+def server(runs):
+    """The dashboard on a free port of this machine, as a user starts it."""
+    with socket.socket() as free:
+        free.bind(("127.0.0.1", 0))
+        port = free.getsockname()[1]
+    command = [
+        sys.executable,
+        "-m",
+        "streamlit",
+        "run",
+        "app.py",
+        "--server.headless",
+        "true",
+        "--server.port",
+        str(port),
+    ]
+    process = subprocess.Popen(
+        command, cwd=ROOT, stdout=subprocess.DEVNULL, stderr=subprocess.DEVNULL, env=os.environ.copy()
+    )
+    wait_for(f"http://127.0.0.1:{port}/_stcore/health")
+    yield f"http://127.0.0.1:{port}"
+    process.terminate()
+    process.wait(20)
+    end_supervisors(runs)
+
+
+def wait_for(address: str, seconds: float = 60) -> None:
+    deadline = time.monotonic() + seconds
+    while time.monotonic() < deadline:
+        try:
+            urllib.request.urlopen(address, timeout=2).close()
+            return
+        except (urllib.error.URLError, OSError):
+            time.sleep(0.3)
+    raise TimeoutError(address)
+
+
+@pytest.fixture
+def page():
+    browsers = ("chromium", "chromium-browser", "google-chrome")
+    found = next(filter(None, map(shutil.which, browsers)), None)
+    with sync_playwright() as playwright:
+        browser = playwright.chromium.launch(executable_path=found, args=FLAGS)
+        yield browser.new_page(viewport={"width": 1280, "height": 900}, accept_downloads=True)
+        browser.close()
+
+
+def menu(page: Page, name: str) -> None:
+    page.get_by_test_id("stSidebarNav").get_by_role("link", name=name).click()
+    expect(page.get_by_role("heading", name=name, exact=True)).to_be_visible(timeout=MINUTE)
+
+
+def tile(page: Page, name: str) -> str:
+    return page.get_by_test_id("stMetric").filter(has_text=name).first.get_by_test_id("stMetricValue").inner_text()
+
+
+def done(page: Page) -> None:
+    expect(page.get_by_test_id("stMainBlockContainer").get_by_text("Done", exact=True)).to_be_visible(
+        timeout=4 * MINUTE
+    )
+
+
+def explore(page: Page) -> None:
+    """Move the overall share from 50 % to 90 % and see the parameters follow."""
+    menu(page, "Explore")
+    expect(page.get_by_test_id("stMetric").first).to_be_visible(timeout=MINUTE)
+    before = tile(page, "Parameters")
+    page.get_by_role("slider").first.press("End")
+    expect(page.get_by_test_id("stMetricValue").first).not_to_have_text(before, timeout=MINUTE)
+
+
+def prune(page: Page) -> int:
+    """Prune what Explore shows, without fine-tuning; returns the number of the run."""
+    page.get_by_role("spinbutton", name="Epochs").first.fill("0")
+    page.get_by_role("spinbutton", name="Epochs").first.press("Enter")
+    page.get_by_role("button", name="Prune and fine-tune").click()
+    page.wait_for_url(re.compile(r"/runs\?run=\d+"), timeout=MINUTE)
+    done(page)
+    return int(page.url.split("run=")[1])
+
+
+def download(page: Page, folder: Path) -> Path:
+    menu(page, "Export")
+    with page.expect_download() as event:
+        page.get_by_role("button", name="Download .safetensors").click()
+    path = folder / event.value.suggested_filename
+    event.value.save_as(path)
+    return path
+
+
+def accuracy_elsewhere(path: Path) -> float:
+    """Test accuracy of a saved network in a fresh Python process."""
+    made = subprocess.run(
+        [sys.executable, "-c", ACCURACY, str(path)], cwd=ROOT, capture_output=True, text=True, timeout=300
+    )
+    assert made.returncode == 0, made.stderr
+    return float(made.stdout)
+
+
+def test_from_first_start_to_a_smaller_network_in_another_process(server, page, tmp_path):
+    page.goto(server)
+    page.get_by_role("button", name="Try the example").click()
+    expect(page.get_by_role("progressbar").first).to_be_visible(timeout=MINUTE)
+    done(page)
+    explore(page)
+    number = prune(page)
+    menu(page, "Compare")
+    expect(page.locator(".js-plotly-plot").first).to_be_visible(timeout=MINUTE)
+    path = download(page, tmp_path)
+    told = read_json(Run.of(number).result)["after"]["test_accuracy"]
+    assert path.name == f"run-{number}.safetensors"
+    assert accuracy_elsewhere(path) == pytest.approx(told, abs=1e-9)

@@ -1,0 +1,195 @@
+"""Every page through Streamlit's own test client: with nothing there, with real runs, with a failed one."""
+
+import os
+import subprocess
+import sys
+import time
+from pathlib import Path
+
+import psutil
+import pytest
+from streamlit.testing.v1 import AppTest
+
+from pruning.jobs import supervisor
+from pruning.jobs.store import State, Store
+from pruning.run import home
+from pruning.spec import DataSettings, ModelSettings, PruneSettings, PruneSpec, SweepSpec, TrainSettings, TrainSpec
+from views.ui import words
+
+ROOT = Path(__file__).resolve().parent.parent
+PAGES = ("home", "train", "explore", "runs", "compare", "export", "help")
+TRAIN, PRUNE, SWEEP, FAILED = 1, 2, 3, 6
+
+
+def opened(page: str, **link: str) -> AppTest:
+    app = AppTest.from_file(str(ROOT / "app.py"), default_timeout=60)
+    for name, value in link.items():
+        app.query_params[name] = value
+    return app.switch_page(f"views/{page}.py").run()
+
+
+def said(app: AppTest) -> str:
+    """All words on the page."""
+    kinds = ("title", "caption", "markdown", "error", "warning", "info", "subheader", "metric")
+    return "\n".join(f"{getattr(e, 'label', '')} {e.value}" for kind in kinds for e in app.get(kind))
+
+
+def button(app: AppTest, name: str):
+    return next(b for b in app.button if b.label == name)
+
+
+def end_supervisors(folder: Path) -> None:
+    """End what the pages of this folder started, by process id."""
+    for process in psutil.process_iter(["cmdline", "environ"]):
+        if (process.info["environ"] or {}).get("PRUNING_HOME") == str(folder) and process.pid != os.getpid():
+            process.terminate()
+            process.wait(20)
+
+
+@pytest.fixture
+def empty(runs):
+    yield runs
+    end_supervisors(runs)
+
+
+@pytest.fixture(scope="session")
+def made(tmp_path_factory) -> Path:
+    """A folder with a trained network, a pruned one, a sweep of two and a failed run; made by the real workers."""
+    with pytest.MonkeyPatch.context() as patch:
+        folder = tmp_path_factory.mktemp("pages") / "runs"
+        patch.setenv("PRUNING_HOME", str(folder))
+        tiny = TrainSettings(epochs=1, batch_size=16)
+        iris = TrainSpec(
+            title="Iris", data=DataSettings(name="iris"), model=ModelSettings(name="iris-mlp"), training=tiny
+        )
+        half = PruneSpec(title="Half", parent=TRAIN, pruning=PruneSettings(share=0.5), finetune=tiny)
+        sweep = SweepSpec(title="Both", parent=TRAIN, criteria=("l1", "random"), shares=(0.3,), finetune=tiny)
+        nowhere = TrainSpec(title="Lost", data=DataSettings(name="imagefolder", folder="/nowhere/at/all"))
+        store = Store(home())
+        for spec in (iris, half, sweep, nowhere):
+            store.submit(spec)
+        supervisor.ensure()
+        deadline = time.monotonic() + 240
+        while not all(row.state.is_finished for row in store.rows()) and time.monotonic() < deadline:
+            time.sleep(0.3)
+        states = {row.id: row.state for row in store.rows()}
+    yield folder if states.pop(FAILED) is State.FAILED and set(states.values()) == {State.SUCCEEDED} else states
+    end_supervisors(folder)
+
+
+@pytest.fixture
+def full(made, monkeypatch):
+    assert isinstance(made, Path), f"the runs behind these tests did not end as they should: {made}"
+    monkeypatch.setenv("PRUNING_HOME", str(made))
+    return made
+
+
+@pytest.mark.parametrize("page", PAGES)
+def test_a_page_opens_with_nothing_there(page, empty):
+    app = opened(page)
+    assert not app.exception
+    assert app.title[0].value
+    assert app.caption[0].value
+
+
+@pytest.mark.parametrize("page", ["explore", "runs", "compare", "export"])
+def test_an_empty_page_offers_the_example(page, empty):
+    button(opened(page), "Try the example").click().run()
+    assert [row.kind for row in Store(home()).rows()] == ["prune", "train"]
+
+
+@pytest.mark.parametrize("page", PAGES)
+def test_a_page_opens_with_runs_there(page, full):
+    app = opened(page)
+    assert not app.exception
+    assert not [error for error in app.error if "Run" not in error.value]
+
+
+@pytest.mark.parametrize("number", [TRAIN, PRUNE, SWEEP, FAILED])
+def test_every_kind_of_run_has_its_page(number, full):
+    app = opened("runs", run=str(number))
+    assert not app.exception
+    assert app.title[0].value == Store(home()).row(number).title
+
+
+def test_a_failed_run_says_what_happened_and_offers_a_retry(full):
+    app = opened("runs", run=str(FAILED))
+    assert "/nowhere/at/all" in app.error[0].value
+    assert button(app, "Retry")
+
+
+def test_an_unknown_run_is_said_in_words(full):
+    assert "Run 99 does not exist" in said(opened("runs", run="99"))
+
+
+def test_a_pruned_run_shows_signed_differences(full):
+    deltas = {metric.label: metric.delta for metric in opened("runs", run=str(PRUNE)).metric}
+    assert deltas["Parameters"].startswith("−")
+    assert deltas["Parameters"].endswith(" %")
+    assert deltas["Test accuracy"].endswith(" pp")
+
+
+def test_moving_the_share_moves_the_exact_numbers(full):
+    app = opened("explore", run=str(TRAIN))
+    overall = next(s for s in app.slider if s.label == "Share removed")
+    overall.set_value(0.0).run()
+    assert next(m for m in app.metric if m.label == "Parameters").value == "113"
+    overall.set_value(0.5).run()
+    assert next(m for m in app.metric if m.label == "Parameters").value == "46"  # 4·3+3 + 3·4+4 + 4·3+3
+
+
+def test_a_group_can_have_its_own_share(full):
+    app = opened("explore", run=str(TRAIN))
+    next(s for s in app.slider if s.label == "Share removed").set_value(0.0).run()
+    next(s for s in app.slider if s.label.endswith("(6)")).set_value(0.5).run()
+    assert next(m for m in app.metric if m.label == "Filters").value == "11"
+
+
+def test_explore_submits_a_prune_with_what_is_on_the_page(full):
+    app = opened("explore", run=str(TRAIN))
+    next(s for s in app.slider if s.label == "Share removed").set_value(0.25).run()
+    button(app, "Prune and fine-tune").click().run()
+    row = Store(home()).rows(limit=1)[0]
+    Store(home()).cancel(row.id)
+    assert (row.kind, row.parent, '"share":0.25' in row.spec) == ("prune", TRAIN, True)
+
+
+def test_train_submits_what_was_chosen(empty):
+    app = opened("train")
+    next(n for n in app.number_input if n.label == "Epochs").set_value(3).run()
+    button(app, "Start training").click().run()
+    row = Store(home()).rows(kinds=["train"])[0]
+    assert '"epochs":3' in row.spec
+
+
+def test_a_network_that_cannot_take_the_data_is_said_in_words(empty):
+    app = opened("train")
+    next(s for s in app.selectbox if s.label == "Model").set_value("iris-mlp").run()
+    deadline = time.monotonic() + 60
+    while not app.error and time.monotonic() < deadline:
+        time.sleep(0.5)
+        app.run()
+    assert "iris-mlp takes rows of features" in app.error[0].value
+    assert not app.exception
+
+
+def test_the_web_process_stays_free_of_torch(full):
+    code = (
+        "import sys; from streamlit.testing.v1 import AppTest\n"
+        "for page in sys.argv[1:]:\n"
+        "    app = AppTest.from_file('app.py', default_timeout=60).switch_page(f'views/{page}.py').run()\n"
+        "    assert not app.exception, page\n"
+        "assert 'torch' not in sys.modules"
+    )
+    done = subprocess.run([sys.executable, "-c", code, *PAGES], cwd=ROOT, capture_output=True, text=True, timeout=120)
+    assert done.returncode == 0, done.stderr
+
+
+def test_numbers_are_told_with_sign_and_unit():
+    assert [words.change(100, 59.4), words.change(5, 5), words.points(0.92, 0.925)] == ["−40.6 %", "±0 %", "+0.50 pp"]
+    assert [words.short(1_234_567), words.short(999), words.size(4_900_000)] == ["1.23 M", "999", "4.9 MB"]
+    assert [words.duration(125), words.roughly(125), words.ago(1000, now=1300)] == [
+        "2 min 5 s",
+        "about 2 min",
+        "5 min ago",
+    ]
