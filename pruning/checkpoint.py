@@ -1,0 +1,208 @@
+"""Saved networks: one safetensors file whose metadata holds the recipe to rebuild it, in any process, without a trace."""
+
+import json
+from collections.abc import Mapping
+from pathlib import Path
+from pickle import UnpicklingError
+from typing import Any
+
+import torch
+from safetensors import SafetensorError, safe_open
+from safetensors.torch import load_file
+from safetensors.torch import save as to_bytes
+from torch import Tensor, nn
+
+import models
+from pruning.errors import UserError
+from pruning.plan import Plan, indices, ranges
+from pruning.run import write_atomic
+
+FORMAT = 1
+KEY = "espalier"
+
+
+def save(
+    model: nn.Module,
+    path: Path | str,
+    *,
+    name: str,
+    arguments: Mapping[str, Any],
+    plan: Plan | None = None,
+    parent: Mapping[str, Any] | None = None,
+    extra: Mapping[str, Any] | None = None,
+) -> None:
+    """Write network and recipe. `name`, `arguments`: what `models.build` made the dense network from.
+
+    `parent` is the recipe of the network that `plan` was made for: kept indices are stored relative to the dense network.
+    """
+    recipe = {
+        "format": FORMAT,
+        "model": name,
+        "arguments": dict(arguments),
+        "attributes": changed_numbers(model, dense(name, arguments)),
+        "keep": composed((parent or {}).get("keep", {}), plan),
+        "extra": dict(extra or {}),
+    }
+    tensors = {key: t.detach().cpu().contiguous().clone() for key, t in model.state_dict().items()}
+    write_atomic(Path(path), to_bytes(tensors, {KEY: json.dumps(recipe)}))
+
+
+def load(path: Path | str) -> nn.Module:
+    """The saved network, in eval mode, ready to run or to train on. Raises UserError when the file is not one of ours."""
+    found = recipe(path)
+    tensors = load_file(path)
+    network = dense(found["model"], found["arguments"])
+    if is_hollow(network, tensors):
+        network = built(found["model"], found["arguments"])
+    for module, numbers in found["attributes"].items():
+        for attribute, value in numbers.items():
+            setattr(network.get_submodule(module), attribute, tuple(value) if isinstance(value, list) else value)
+    fill(network, tensors, path)
+    return network.eval()
+
+
+def recipe(path: Path | str) -> dict[str, Any]:
+    """Model name, build arguments, kept ORIGINAL indices as half-open ranges, and what the run noted down."""
+    try:
+        with safe_open(path, "pt") as file:
+            text = (file.metadata() or {}).get(KEY)
+    except FileNotFoundError as error:
+        raise UserError(f"there is no file {path}") from error
+    except (SafetensorError, OSError) as error:
+        raise UserError(
+            f"{path} is not a safetensors file: {error}", do="Choose a model.safetensors of a run."
+        ) from error
+    if text is None:
+        raise UserError(f"{path} holds no recipe of Espalier", do="Load its weights into a network you name, instead.")
+    found: dict[str, Any] = json.loads(text)
+    if found["format"] > FORMAT:
+        raise UserError(f"{path} was written by a newer Espalier (format {found['format']})", do="Update Espalier.")
+    return found
+
+
+def built(name: str, arguments: Mapping[str, Any]) -> nn.Module:
+    return models.build(name, **arguments)
+
+
+def dense(name: str, arguments: Mapping[str, Any]) -> nn.Module:
+    """The dense network on the meta device; on the CPU where its constructor computes."""
+    try:
+        with torch.device("meta"):
+            return built(name, arguments)
+    except (RuntimeError, NotImplementedError):
+        return built(name, arguments)
+
+
+def is_hollow(network: nn.Module, tensors: Mapping[str, Tensor]) -> bool:
+    """Whether a network on the meta device holds tensors that its constructor computes and no file holds."""
+    loose = [t for module in network.modules() for t in vars(module).values() if isinstance(t, Tensor)]
+    unsaved = [t for key, t in network.named_buffers() if key not in tensors]
+    return any(t.is_meta for t in loose + unsaved)
+
+
+def numbers(module: nn.Module) -> dict[str, Any]:
+    """A module's own whole numbers and switches: sizes, groups, heads, whether it transforms its input."""
+    return {
+        key: value
+        for key, value in vars(module).items()
+        if key != "training"
+        and not key.startswith("_")
+        and (isinstance(value, int) or (isinstance(value, tuple) and value and all(type(v) is int for v in value)))
+    }
+
+
+def changed_numbers(model: nn.Module, original: nn.Module) -> dict[str, dict[str, Any]]:
+    """Per module, the numbers that surgery changed."""
+    before = {name: numbers(module) for name, module in original.named_modules()}
+    after = {name: numbers(module) for name, module in model.named_modules()}
+    changed = {n: {k: v for k, v in own.items() if before.get(n, {}).get(k) != v} for n, own in after.items()}
+    return {name: own for name, own in changed.items() if own}
+
+
+def composed(kept: Mapping[str, list[list[int]]], plan: Plan | None) -> dict[str, list[list[int]]]:
+    """Kept units of the dense network after `plan` cut a network that had kept `kept` of them."""
+    result = dict(kept)
+    for name, units in (plan.keep if plan else {}).items():
+        before = indices(kept[name]) if name in kept else None
+        result[name] = ranges(units if before is None else [before[u] for u in units])
+    return result
+
+
+def fill(network: nn.Module, tensors: Mapping[str, Tensor], path: Path | str) -> None:
+    """Put tensors of any shape in the places of the network's own; what was one parameter in two places stays one."""
+    expected = set(network.state_dict())
+    if expected != set(tensors):
+        odd = sorted(expected ^ set(tensors))
+        raise UserError(
+            f"{path} does not fit its own recipe: {', '.join(odd[:5])}", do="The file is damaged; export again."
+        )
+    replaced: dict[nn.Parameter, nn.Parameter] = {}
+    for key, tensor in tensors.items():
+        owner, _, leaf = key.rpartition(".")
+        module = network.get_submodule(owner)
+        old = module._parameters.get(leaf)
+        if old is None:
+            module._buffers[leaf] = tensor
+        else:
+            replaced.setdefault(old, nn.Parameter(tensor, requires_grad=old.requires_grad))
+            module._parameters[leaf] = replaced[old]
+
+
+def load_weights(model: nn.Module, path: Path | str) -> None:
+    """Read somebody else's checkpoint into `model`: a state dict, bare or under "state_dict" or "model", also from DataParallel.
+
+    Raises UserError with the first layers that do not fit, and the network of MODELS that would.
+    """
+    tensors = {key.removeprefix("module."): t for key, t in read_tensors(Path(path)).items()}
+    wrong = misfits(model.state_dict(), tensors)
+    if wrong:
+        arguments = likely_arguments(tensors)
+        fitting = [name for name in candidates() if not misfits(dense(name, arguments).state_dict(), tensors)]
+        advice = f"It fits {', '.join(fitting)}." if fitting else "Choose the network that it was trained with."
+        raise UserError(f"{Path(path).name} does not fit this network: {'; '.join(wrong[:3])}", do=advice)
+    model.load_state_dict({key: tensors.get(key, t) for key, t in model.state_dict().items()})
+
+
+def read_tensors(path: Path) -> dict[str, Tensor]:
+    """All tensors of a .safetensors, .pt, .pth or .th file; nothing but tensors is unpickled."""
+    try:
+        if path.suffix == ".safetensors":
+            return load_file(path)
+        raw = torch.load(path, map_location="cpu", weights_only=True)
+    except FileNotFoundError as error:
+        raise UserError(f"there is no file {path}") from error
+    except (SafetensorError, UnpicklingError, RuntimeError, OSError, EOFError, ValueError, KeyError) as error:
+        raise UserError(
+            f"{path.name} cannot be read as weights: {str(error).splitlines()[0]}",
+            do="Save it with torch.save(model.state_dict(), path) or as safetensors.",
+        ) from error
+    for key in ("state_dict", "model"):
+        raw = raw[key] if isinstance(raw, dict) and isinstance(raw.get(key), dict) else raw
+    if not isinstance(raw, dict) or not any(isinstance(t, Tensor) for t in raw.values()):
+        raise UserError(f"{path.name} holds no state dict", do="Save it with torch.save(model.state_dict(), path).")
+    return {key: t for key, t in raw.items() if isinstance(t, Tensor)}
+
+
+def misfits(expected: Mapping[str, Tensor], found: Mapping[str, Tensor]) -> list[str]:
+    """What does not fit, in the network's order; counters of batch norm may miss."""
+    lines = []
+    for key, tensor in expected.items():
+        if key not in found and not key.endswith("num_batches_tracked"):
+            lines.append(f"{key} is missing")
+        elif key in found and found[key].shape != tensor.shape:
+            lines.append(f"{key} is {tuple(found[key].shape)}, the network's is {tuple(tensor.shape)}")
+    return lines + [f"{key} is not part of the network" for key in found if key not in expected]
+
+
+def candidates() -> list[str]:
+    """Networks worth trying for a checkpoint that does not fit: our own small ones, and the usual large ones."""
+    return [
+        n for n, card in models.MODELS.items() if not card.has_weights or n.startswith(("resnet", "vgg", "mobilenet"))
+    ]
+
+
+def likely_arguments(tensors: Mapping[str, Tensor]) -> dict[str, Any]:
+    """Classes and input channels by the last matrix and the first convolution."""
+    classes = [len(t) for t in tensors.values() if t.dim() == 2]
+    channels = [t.shape[1] for t in tensors.values() if t.dim() == 4]
+    return {"num_classes": classes[-1] if classes else 10, "in_channels": channels[0] if channels else None}

@@ -1,0 +1,247 @@
+"""What each kind of job does, step by step. A step whose artifact exists is not done again, so that a retry is a resume."""
+
+import shutil
+from collections.abc import Mapping
+from typing import Any
+
+import torch
+from torch import nn
+
+import models
+from pruning import checkpoint, data, measure, timing
+from pruning.allocate import from_settings
+from pruning.channels.trace import trace
+from pruning.criteria import score
+from pruning.data.dataset import Dataset
+from pruning.errors import UserError
+from pruning.evaluate import evaluate
+from pruning.explain import channels_of, explain, scoring_data
+from pruning.plan import Plan
+from pruning.precision import choose_device
+from pruning.report import Report
+from pruning.run import Run, read_json, read_lines, write_atomic, write_json
+from pruning.spec import (
+    DataSettings,
+    FinetuneSpec,
+    InspectSpec,
+    ModelSettings,
+    PrepareSpec,
+    PruneSettings,
+    PruneSpec,
+    Spec,
+    TrainSettings,
+    TrainSpec,
+    parse,
+)
+from pruning.surgery import prune
+from pruning.train import fit
+from pruning.verify import verify
+
+
+def execute(spec: Spec, run: Run, report: Report) -> None:
+    """Do a job and leave its artifacts in `run`. Raises UserError, VerifyError, and what `report` raises to stop it."""
+    if run.result.exists():
+        return
+    match spec:
+        case TrainSpec():
+            train(spec, run, report)
+        case PruneSpec():
+            prune_and_tune(spec, run, report)
+        case FinetuneSpec():
+            finetune(spec, run, report)
+        case InspectSpec():
+            inspect(spec, run, report)
+        case PrepareSpec():
+            data.prepare(spec.data, lambda done, of: report.progress("prepare", done, of))
+        case _:
+            raise UserError(f"A {spec.kind} is many jobs, not one.", do="Submit the runs it consists of.")
+
+
+def train(spec: TrainSpec, run: Run, report: Report) -> None:
+    dataset = loaded(spec.data, report)
+    arguments = build_arguments(dataset.input_shape, len(dataset.classes))
+    if not run.model.exists():
+        model = fresh(spec.model, arguments, spec.training.seed)
+        write_atomic(run.summary_before, measure.summary(model, dataset.input_shape))
+        explain(model, dataset, run, report)
+        report.event(f"Built {spec.model.name}: {parameters(model):,} parameters.")
+        model = fit(model, dataset, spec.training, run=run, report=report)
+        keep(model, run, {"model": spec.model.name, "arguments": arguments}, dataset)
+    finish(run, report, dataset, spec.training, stage="train")
+
+
+def prune_and_tune(spec: PruneSpec, run: Run, report: Report) -> None:
+    parent = finished(spec.parent)
+    dataset = loaded(ancestor(parent).data, report)
+    dense, device = checkpoint.load(parent.model), choose_device(spec.finetune.device)
+    plan = planned(dense, dataset, spec.pruning, run, report, device)
+    small = prune(dense, plan)
+    difference = verify(dense, small, plan)
+    report.event(cut_in_words(plan, dense, small, difference))
+    write_atomic(run.summary_before, measure.summary(dense, dataset.input_shape))
+    write_atomic(run.summary_after, measure.summary(small, dataset.input_shape))
+    checked = evaluate(small, dataset.validation_x, dataset.validation_y, dataset, device)
+    pruned = sizes(small, dataset) | {"validation_accuracy": checked["accuracy"], "validation_loss": checked["loss"]}
+    before = read_json(parent.result)["after"] | {"latency": measure.latency(dense.to(device), dataset.input_shape)}
+    if not run.model.exists():
+        tuned = fit(small.to("cpu"), dataset, spec.finetune, run=run, report=report, stage="finetune")
+        keep(tuned, run, checkpoint.recipe(parent.model), dataset, plan)
+    finish(run, report, dataset, spec.finetune, stage="finetune", before=before, pruned=pruned, verified=difference)
+
+
+def finetune(spec: FinetuneSpec, run: Run, report: Report) -> None:
+    parent = finished(spec.parent)
+    dataset = loaded(ancestor(parent).data, report)
+    before = read_json(parent.result)["after"]
+    if not run.model.exists():
+        model = checkpoint.load(parent.model)
+        write_atomic(run.summary_before, measure.summary(model, dataset.input_shape))
+        explain(model, dataset, run, report)
+        model = fit(model, dataset, spec.training, run=run, report=report, stage="finetune")
+        keep(model, run, checkpoint.recipe(parent.model), dataset)
+    finish(run, report, dataset, spec.training, stage="finetune", before=before)
+
+
+def inspect(spec: InspectSpec, run: Run, report: Report) -> None:
+    shown = data.card(spec.data) or data.prepare(spec.data, lambda done, of: report.progress("prepare", done, of))
+    shape, classes = tuple(shown["input_shape"]), len(shown["classes"])
+    model = fresh(spec.model, build_arguments(shape, classes), 0)
+    channels = channels_of(model, shape)
+    write_atomic(run.channels, channels.to_json())
+    write_atomic(run.summary_before, measure.summary(model, shape))
+    seconds = timing.seconds_per_image(model, shape, classes)
+    after = {"params": parameters(model), "macs": measure.macs(model, shape), "bytes": measure.stored_bytes(model)}
+    nothing = {"before": None, "pruned": None, "verified": None, "epochs": 0, "seconds": 0.0}
+    write_json(run.result, nothing | {"after": after, "device": "cpu", "seconds_per_image": seconds})
+
+
+def loaded(settings: DataSettings, report: Report) -> Dataset:
+    dataset = data.load(settings, lambda done, of: report.progress("load", done, of))
+    parts = (dataset.train_y, dataset.validation_y, dataset.test_y)
+    counts = [f"{len(y):,} {name}" for y, name in zip(parts, ("training", "validation", "test"), strict=True)]
+    report.event(f"Loaded {dataset.name}: {', '.join(counts)} examples.")
+    for note in dataset.notes:
+        report.event(note)
+    return dataset
+
+
+def build_arguments(input_shape: tuple[int, ...], classes: int) -> dict[str, int]:
+    """What `models.build` is told: images of (C, H, W), or rows of (F,) features, whose image size is 0."""
+    return {
+        "in_channels": input_shape[0],
+        "num_classes": classes,
+        "image_size": input_shape[1] if len(input_shape) == 3 else 0,
+    }
+
+
+def fresh(settings: ModelSettings, arguments: Mapping[str, Any], seed: int) -> nn.Module:
+    torch.manual_seed(seed)
+    model = models.build(settings.name, **arguments, pretrained=settings.pretrained)
+    if settings.weights:
+        checkpoint.load_weights(model, settings.weights)
+    return model
+
+
+def finished(number: int) -> Run:
+    """The run to start from; raises UserError when it has no saved network."""
+    run = Run.of(number)
+    if not run.model.exists() or not run.result.exists():
+        raise UserError(f"Run {number} has no finished network.", do="Choose a run that has ended well.")
+    return run
+
+
+def ancestor(run: Run) -> TrainSpec:
+    """The spec of the training that `run` goes back to: it names the data set."""
+    spec = parse(run.spec.read_text())
+    if isinstance(spec, TrainSpec):
+        return spec
+    if not isinstance(spec, PruneSpec | FinetuneSpec):
+        raise UserError(f"Run {run.number} trained no network.", do="Choose a train, prune or fine-tune run.")
+    return ancestor(Run.of(spec.parent))
+
+
+def planned(
+    model: nn.Module, dataset: Dataset, settings: PruneSettings, run: Run, report: Report, device: torch.device
+) -> Plan:
+    """The plan that was made before a restart, or a new one: trace, score, allocate."""
+    channels = trace(model, torch.zeros(2, *dataset.input_shape))
+    if run.plan.exists():
+        return Plan.from_json(run.plan.read_text(), channels)
+    chosen = scoring_data(dataset, settings.score_images, settings.seed, device, report)
+    scores = score(model.to(device), channels, settings.criterion, data=chosen, seed=settings.seed)
+    plan = from_settings(channels, {name: s.numpy() for name, s in scores.items()}, settings)
+    model.to("cpu")
+    write_atomic(run.plan, plan.to_json())
+    return plan
+
+
+def cut_in_words(plan: Plan, dense: nn.Module, small: nn.Module, difference: float) -> str:
+    units = sum(group.units for group in plan.channels.groups)
+    removed = sum(len(gone) for gone in plan.removed().values())
+    return (
+        f"Pruned {removed:,} of {units:,} filters: {parameters(dense):,} → {parameters(small):,} parameters; "
+        f"equals the masked original to {difference:.0e}."
+    )
+
+
+def keep(model: nn.Module, run: Run, recipe: Mapping[str, Any], dataset: Dataset, plan: Plan | None = None) -> None:
+    """Save the network with all that is needed to use it: classes, and how to normalise an input."""
+    noted = {
+        "classes": dataset.classes,
+        "mean": dataset.mean,
+        "std": dataset.std,
+        "input_shape": dataset.input_shape,
+        "data": dataset.name,
+    }
+    name, arguments = recipe["model"], recipe["arguments"]
+    checkpoint.save(model, run.model, name=name, arguments=arguments, plan=plan, parent=recipe, extra=noted)
+
+
+def finish(
+    run: Run,
+    report: Report,
+    dataset: Dataset,
+    settings: TrainSettings,
+    *,
+    stage: str,
+    before: Mapping[str, Any] | None = None,
+    pruned: Mapping[str, Any] | None = None,
+    verified: float | None = None,
+) -> None:
+    """Measure the saved network as whoever loads it will find it; the one place that looks at the test examples."""
+    model, device = checkpoint.load(run.model), choose_device(settings.device)
+    explain(model, dataset, run, report, device)
+    write_atomic(run.summary_after, measure.summary(model, dataset.input_shape))
+    epochs = [record for record in read_lines(run.metrics) if record["stage"] == stage]
+    result = {
+        "before": before,
+        "pruned": pruned,
+        "after": sizes(model, dataset) | accuracies(model, dataset, device),
+        "verified": verified,
+        "epochs": len(epochs),
+        "seconds": sum(record["seconds"] for record in epochs),
+        "device": device.type,
+    }
+    report.event(f"Test accuracy {result['after']['test_accuracy']:.2%}.")
+    write_json(run.result, result)
+    shutil.rmtree(run.checkpoints, ignore_errors=True)
+
+
+def parameters(model: nn.Module) -> int:
+    return sum(p.numel() for p in model.parameters())
+
+
+def sizes(model: nn.Module, dataset: Dataset) -> dict[str, Any]:
+    return {
+        "params": parameters(model),
+        "macs": measure.macs(model, dataset.input_shape),
+        "bytes": measure.stored_bytes(model),
+    }
+
+
+def accuracies(model: nn.Module, dataset: Dataset, device: torch.device) -> dict[str, Any]:
+    """Loss and accuracy on validation and test, and the latency for one example."""
+    held = evaluate(model, dataset.validation_x, dataset.validation_y, dataset, device)
+    test = evaluate(model, dataset.test_x, dataset.test_y, dataset, device)
+    found = {f"{part}_{what}": value[what] for part, value in (("validation", held), ("test", test)) for what in value}
+    return found | {"latency": measure.latency(model, dataset.input_shape)}
