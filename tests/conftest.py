@@ -1,10 +1,12 @@
 """Every test has its own runs folder and one thread; `real_data` is the folder of real data sets, where there is one."""
 
 import os
+from contextlib import suppress
 from pathlib import Path
 
 os.environ.setdefault("OMP_NUM_THREADS", "1")  # before torch is imported
 
+import psutil
 import pytest
 
 ROOT = Path(__file__).resolve().parent.parent
@@ -16,6 +18,24 @@ def runs(tmp_path, monkeypatch):
     folder = tmp_path / "runs"
     monkeypatch.setenv("PRUNING_HOME", str(folder))
     return folder
+
+
+@pytest.fixture
+def ended(runs):
+    """Ends the supervisor and the workers of this test's runs folder."""
+    yield runs
+    mine = sorted((p for p in psutil.process_iter() if p.pid != os.getpid() and _is_of(p, runs)), key=lambda p: p.pid)
+    for process in mine:  # the supervisor is older than its workers
+        with suppress(psutil.NoSuchProcess):
+            process.kill()
+    psutil.wait_procs(mine, timeout=10)
+
+
+def _is_of(process: psutil.Process, runs: Path) -> bool:
+    try:
+        return process.environ().get("PRUNING_HOME") == str(runs)
+    except (psutil.AccessDenied, psutil.NoSuchProcess):
+        return False
 
 
 @pytest.fixture

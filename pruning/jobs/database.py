@@ -7,6 +7,7 @@ from pathlib import Path
 from pruning.errors import UserError
 
 DATABASE = "jobs.db"
+WAIT = 10.0  # seconds for another writer to finish
 # A sweep's own state is never written: the view derives it from its children.
 SCHEMA = """
 CREATE TABLE runs (
@@ -42,7 +43,7 @@ def connect(folder: Path) -> sqlite3.Connection:
     """A connection to the folder's database; both are made when they are not there. Nothing is committed by itself."""
     folder.mkdir(parents=True, exist_ok=True)
     with ExitStack() as stack:
-        database = stack.enter_context(closing(sqlite3.connect(folder / DATABASE, timeout=10, isolation_level=None)))
+        database = stack.enter_context(closing(sqlite3.connect(folder / DATABASE, timeout=WAIT, isolation_level=None)))
         if _version(database) == 0:
             _create(database)
         stack.pop_all()

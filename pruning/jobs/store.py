@@ -93,7 +93,7 @@ class Store:
             WHERE CASE WHEN :kinds IS NULL THEN kind NOT IN ('inspect', 'prepare')
                 ELSE kind IN (SELECT value FROM json_each(:kinds)) END
             AND (:states IS NULL OR state IN (SELECT value FROM json_each(:states)))
-            AND (:search = '' OR id = :search OR instr(lower(kind || ' ' || title || ' ' || spec), lower(:search)))
+            AND (:search = '' OR id = :search OR instr(lower(kind || ' ' || title || CASE WHEN :search GLOB '*[^0-9]*' THEN spec ELSE '' END), lower(:search)))
             ORDER BY id DESC LIMIT :limit"""
         names = {"kinds": _json(kinds), "states": _json(states), "search": search.strip(), "limit": limit}
         with self._open() as database:

@@ -1,0 +1,213 @@
+"""The queue: each state move has one winner, nothing is half submitted, and run folders can rebuild it."""
+
+import json
+import shutil
+import sqlite3
+from concurrent.futures import ThreadPoolExecutor
+
+import pytest
+
+from pruning.errors import UserError
+from pruning.jobs.repair import repair
+from pruning.jobs.store import LONG, SMALL, Row, State, Store
+from pruning.run import Run, write_json
+from pruning.spec import InspectSpec, PruneSpec, SweepSpec, TrainSpec, parse
+
+
+@pytest.fixture
+def store(runs) -> Store:
+    return Store(runs)
+
+
+def ended(store: Store, number: int, state: State) -> None:
+    """Claim the next run and move it to its end."""
+    row = store.claim(LONG)
+    assert row is not None
+    assert row.id == number
+    assert store.move(number, State.RUNNING, state, attempt=row.attempt)
+
+
+def sweep(store: Store) -> Row:
+    number = store.submit(TrainSpec())
+    return store.row(store.submit(SweepSpec(parent=number, shares=(0.1, 0.5))))
+
+
+def test_a_submitted_spec_comes_back_from_row_and_folder(store):
+    spec = TrainSpec(title="mine")
+    number = store.submit(spec)
+    assert parse(store.row(number).spec) == parse(Run.of(number).spec.read_bytes()) == spec
+    assert store.row(number).state is State.QUEUED
+
+
+def test_a_chain_starts_each_run_from_the_one_before(store):
+    first, second = store.submit_chain([TrainSpec(), PruneSpec(parent=0)])
+    assert store.row(second).parent == parse(Run.of(second).spec.read_bytes()).parent == first
+
+
+def test_a_chain_is_submitted_whole_or_not_at_all(store):
+    with pytest.raises(UserError, match="Run 99 does not exist"):
+        store.submit_chain([TrainSpec(), PruneSpec(parent=99)])
+    assert store.rows() == []
+    assert not list(store.folder.glob("0*"))
+
+
+def test_a_small_request_cannot_be_a_parent(store):
+    with pytest.raises(UserError, match="no network"):
+        store.submit(PruneSpec(parent=store.submit(InspectSpec())))
+
+
+def test_an_unknown_run_is_named(store):
+    with pytest.raises(UserError, match=r"^Run 99 does not exist\.$"):
+        store.row(99)
+
+
+def test_only_one_of_many_claimers_wins(store):
+    store.submit(TrainSpec())
+    with ThreadPoolExecutor(8) as pool:
+        claims = list(pool.map(lambda _: Store(store.folder).claim(LONG), range(32)))
+    assert [row.attempt for row in claims if row] == [1]
+
+
+def test_a_move_of_an_old_attempt_changes_nothing(store):
+    number = store.submit(TrainSpec())
+    store.claim(LONG)
+    assert not store.move(number, State.RUNNING, State.SUCCEEDED, attempt=0)
+    assert store.row(number).state is State.RUNNING
+
+
+def test_claims_come_in_order_and_only_of_the_asked_kinds(store):
+    first = store.submit(TrainSpec())
+    small = store.submit(InspectSpec())
+    store.submit(TrainSpec())
+    assert [store.claim(LONG).id, store.claim(SMALL).id] == [first, small]
+
+
+def test_a_run_waits_for_its_parent(store):
+    first, second = store.submit_chain([TrainSpec(), PruneSpec(parent=0)])
+    ended(store, first, State.SUCCEEDED)
+    ended(store, second, State.SUCCEEDED)
+
+
+@pytest.mark.parametrize("state", [State.FAILED, State.CANCELLED])
+def test_a_run_whose_parent_ended_badly_is_stranded(store, state):
+    first, second = store.submit_chain([TrainSpec(), PruneSpec(parent=0)])
+    assert store.stranded() == []
+    ended(store, first, state)
+    assert store.claim(LONG) is None
+    assert store.stranded() == [(second, 0, first, state)]
+
+
+def test_a_queued_run_is_cancelled_at_once_and_a_running_one_asked_to_stop(store):
+    first, second = store.submit(TrainSpec()), store.submit(TrainSpec())
+    store.claim(LONG)
+    for number in (first, first, second, second):
+        store.cancel(number)
+    assert [store.row(n).state for n in (first, second)] == [State.CANCELLING, State.CANCELLED]
+
+
+def test_cancelling_a_finished_run_changes_nothing(store):
+    number = store.submit(TrainSpec())
+    ended(store, number, State.SUCCEEDED)
+    store.cancel(number)
+    assert store.row(number).state is State.SUCCEEDED
+
+
+def test_a_retried_run_gets_a_higher_attempt_number(store):
+    number = store.submit(TrainSpec())
+    ended(store, number, State.FAILED)
+    store.retry(number)
+    assert store.claim(LONG).attempt == 2
+
+
+def test_only_failed_or_cancelled_runs_can_be_retried(store):
+    with pytest.raises(UserError, match="Run 1 is queued"):
+        store.retry(store.submit(TrainSpec()))
+
+
+def test_a_sweep_makes_one_run_for_each_share(store):
+    assert [parse(row.spec).pruning.share for row in store.children(sweep(store).id)] == [0.1, 0.5]
+
+
+def test_the_state_of_a_sweep_follows_its_runs(store):
+    row = sweep(store)
+    states = [store.row(row.id).state]
+    for number, state in ((1, State.SUCCEEDED), (3, State.SUCCEEDED), (4, State.FAILED)):
+        ended(store, number, state)
+        states.append(store.row(row.id).state)
+    assert states == [State.QUEUED, State.QUEUED, State.RUNNING, State.FAILED]
+    assert store.row(row.id).summary == {"runs": 2, "finished": 2, "failed": 1, "cancelled": 0}
+
+
+def test_cancel_and_retry_of_a_sweep_reach_its_runs(store):
+    row = sweep(store)
+    store.cancel(row.id)
+    assert {child.state for child in store.children(row.id)} == {State.CANCELLED}
+    store.retry(row.id)
+    assert {child.state for child in store.children(row.id)} == {State.QUEUED}
+
+
+def test_lists_are_filtered_by_kind_state_and_words(store):
+    store.submit(TrainSpec(title="first try"))
+    store.submit(InspectSpec())
+    store.submit(TrainSpec(title="second"))
+    assert [row.id for row in store.rows()] == [3, 1]
+    assert [row.id for row in store.rows(kinds=["inspect"])] == [2]
+    assert [row.id for row in store.rows(search="TRY")] == [row.id for row in store.rows(search="1")] == [1]
+    assert store.rows(states=[State.FAILED]) == []
+
+
+def test_a_folder_left_behind_is_never_taken_for_a_new_run(store):
+    left = Run.of(1)
+    write_json(left.result, {"after": {}})
+    assert store.submit(TrainSpec()) == 2
+
+
+def told(store: Store) -> list[tuple]:
+    return [(r.id, r.kind, r.spec, r.parent, r.sweep, r.state, r.attempt, r.summary) for r in store.rows()]
+
+
+def test_repair_rebuilds_the_list_from_the_folders(store):
+    row = sweep(store)
+    for number, state in ((1, State.SUCCEEDED), (3, State.SUCCEEDED), (4, State.FAILED)):
+        write_json(Run.of(number).status, {"state": state, "attempt": 1, "time": 1.0})
+        ended(store, number, state)
+    before = told(store)
+    for file in store.folder.glob("jobs.db*"):
+        file.unlink()
+    assert repair(store) == 4
+    assert told(store) == before
+    assert store.submit(TrainSpec()) == row.id + 3
+
+
+def test_a_damaged_list_is_said_so_and_repair_sets_it_aside(store):
+    store.submit(TrainSpec())
+    (store.folder / "jobs.db").write_bytes(b"not a database at all" * 100)
+    with pytest.raises(UserError, match="damaged") as told:
+        store.rows()
+    assert "repair" in told.value.do
+    assert repair(store) == 1
+    assert [row.id for row in store.rows()] == [1]
+
+
+def test_a_locked_list_is_said_in_words(store, monkeypatch):
+    store.submit(TrainSpec())
+    monkeypatch.setattr("pruning.jobs.database.WAIT", 0.1)
+    holder = sqlite3.connect(store.folder / "jobs.db", isolation_level=None)
+    holder.execute("BEGIN IMMEDIATE")
+    with pytest.raises(UserError, match="locked"):
+        store.cancel(1)
+    holder.close()
+
+
+def test_a_runs_folder_that_cannot_be_made_is_said_in_words(tmp_path):
+    (tmp_path / "file").write_text("")
+    with pytest.raises(UserError, match="cannot be used"):
+        Store(tmp_path / "file" / "runs").rows()
+
+
+def test_the_summary_of_a_run_survives_in_its_row(store):
+    number = store.submit(TrainSpec())
+    store.claim(LONG)
+    store.move(number, State.RUNNING, State.SUCCEEDED, attempt=1, changes={"summary": json.dumps({"epochs": 2})})
+    shutil.rmtree(Run.of(number).path)
+    assert store.row(number).summary == {"epochs": 2}
