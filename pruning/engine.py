@@ -2,6 +2,7 @@
 
 import shutil
 from collections.abc import Mapping
+from functools import partial
 from typing import Any
 
 import torch
@@ -15,7 +16,7 @@ from pruning.criteria import score
 from pruning.data.dataset import Dataset
 from pruning.errors import UserError
 from pruning.evaluate import evaluate
-from pruning.explain import channels_of, explain, scoring_data
+from pruning.explain import explain, scoring_data
 from pruning.plan import Plan
 from pruning.precision import choose_device
 from pruning.report import Report
@@ -63,7 +64,7 @@ def train(spec: TrainSpec, run: Run, report: Report) -> None:
     if not run.model.exists():
         model = fresh(spec.model, arguments, spec.training.seed)
         write_atomic(run.summary_before, measure.summary(model, dataset.input_shape))
-        explain(model, dataset, run, report)
+        explain(model, dataset.input_shape, run, report)
         report.event(f"Built {spec.model.name}: {parameters(model):,} parameters.")
         model = fit(model, dataset, spec.training, run=run, report=report)
         keep(model, run, {"model": spec.model.name, "arguments": arguments}, dataset)
@@ -96,7 +97,7 @@ def finetune(spec: FinetuneSpec, run: Run, report: Report) -> None:
     if not run.model.exists():
         model = checkpoint.load(parent.model)
         write_atomic(run.summary_before, measure.summary(model, dataset.input_shape))
-        explain(model, dataset, run, report)
+        explain(model, dataset.input_shape, run, report)
         model = fit(model, dataset, spec.training, run=run, report=report, stage="finetune")
         keep(model, run, checkpoint.recipe(parent.model), dataset)
     finish(run, report, dataset, spec.training, stage="finetune", before=before)
@@ -106,8 +107,7 @@ def inspect(spec: InspectSpec, run: Run, report: Report) -> None:
     shown = data.card(spec.data) or data.prepare(spec.data, lambda done, of: report.progress("prepare", done, of))
     shape, classes = tuple(shown["input_shape"]), len(shown["classes"])
     model = fresh(spec.model, build_arguments(shape, classes), 0)
-    channels = channels_of(model, shape)
-    write_atomic(run.channels, channels.to_json())
+    explain(model, shape, run, report)
     write_atomic(run.summary_before, measure.summary(model, shape))
     seconds = timing.seconds_per_image(model, shape, classes)
     after = {"params": parameters(model), "macs": measure.macs(model, shape), "bytes": measure.stored_bytes(model)}
@@ -167,7 +167,7 @@ def planned(
     channels = trace(model, torch.zeros(2, *dataset.input_shape))
     if run.plan.exists():
         return Plan.from_json(run.plan.read_text(), channels)
-    chosen = scoring_data(dataset, settings.score_images, settings.seed, device, report)
+    chosen = scoring_data(dataset, settings.score_images, seed=settings.seed, device=device, report=report)
     scores = score(model.to(device), channels, settings.criterion, data=chosen, seed=settings.seed)
     plan = from_settings(channels, {name: s.numpy() for name, s in scores.items()}, settings)
     model.to("cpu")
@@ -210,7 +210,8 @@ def finish(
 ) -> None:
     """Measure the saved network as whoever loads it will find it; the one place that looks at the test examples."""
     model, device = checkpoint.load(run.model), choose_device(settings.device)
-    explain(model, dataset, run, report, device)
+    chosen = partial(scoring_data, dataset, seed=0, device=device, report=report)
+    explain(model.to(device), dataset.input_shape, run, report, chosen)
     write_atomic(run.summary_after, measure.summary(model, dataset.input_shape))
     epochs = [record for record in read_lines(run.metrics) if record["stage"] == stage]
     result = {

@@ -1,6 +1,6 @@
 """What Explore shows of a network: its channel groups and every criterion's scores, written as soon as they are known."""
 
-from collections.abc import Iterator, Mapping
+from collections.abc import Callable, Iterable, Iterator, Mapping
 from typing import Any
 
 import torch
@@ -21,18 +21,19 @@ from pruning.spec import Augment, PruneSettings
 BATCH = 32
 MOST_MACS = 10**12  # of a forward pass over the scoring images that Explore can wait for: 64 images of VGG-16
 FEWEST = 64  # scoring images
+Data = Callable[[int], Iterable[Batch]]  # so many images
 LATER = "It looks at data and at trained weights: computed when the training has ended."
 
 
-def explain(model: nn.Module, dataset: Dataset, run: Run, report: Report, device: torch.device | None = None) -> None:
-    """Write channels.json and scores.json. Without a `device`, criteria that look at data are left for later."""
-    channels = channels_of(model, dataset.input_shape)
+def explain(model: nn.Module, input_shape: tuple[int, ...], run: Run, report: Report, data: Data | None = None) -> None:
+    """Write channels.json and scores.json; criteria that look at data are left for later when there is no `data`."""
+    channels = channels_of(model, input_shape)
     write_atomic(run.channels, channels.to_json())
     scores: dict[str, Any] = {}
     for done, (name, criterion) in enumerate(CRITERIA.items()):
         report.progress("score", done, len(CRITERIA))
-        waits = criterion.watch is not None and device is None
-        scores[name] = {"error": LATER} if waits else listed(model, channels, name, dataset, report, device)
+        waits = criterion.watch is not None and data is None
+        scores[name] = {"error": LATER} if waits else listed(model, channels, name, data)
     write_json(run.scores, scores)
 
 
@@ -47,20 +48,17 @@ def channels_of(model: nn.Module, input_shape: tuple[int, ...]) -> ChannelMap:
         return ChannelMap((), (whole,), params=((params, ()),), macs=((macs, ()),), bytes=((size, ()),))
 
 
-def listed(
-    model: nn.Module, channels: ChannelMap, name: str, dataset: Dataset, report: Report, device: torch.device | None
-) -> Mapping[str, Any]:
+def listed(model: nn.Module, channels: ChannelMap, name: str, data: Data | None) -> Mapping[str, Any]:
     """One criterion's scores as lists, or {"error": the sentence why it cannot be computed}."""
     images = max(FEWEST, min(PruneSettings().score_images, MOST_MACS // max(1, channels.counts().macs)))
-    data = scoring_data(dataset, images, 0, device or torch.device("cpu"), report)
     try:
-        found = score(model.to(device), channels, name, data=data)
+        found = score(model, channels, name, data=data(images) if data else None)
     except UserError as error:
         return {"error": str(error)}
     return {group: values.tolist() for group, values in found.items()}
 
 
-def scoring_data(dataset: Dataset, images: int, seed: int, device: torch.device, report: Report) -> Iterator[Batch]:
+def scoring_data(dataset: Dataset, images: int, *, seed: int, device: torch.device, report: Report) -> Iterator[Batch]:
     """`images` training examples in random order, unchanged, a batch at a time; stops when the user wants it to."""
     left = min(images, len(dataset.train_y))
     for number, (inputs, targets) in enumerate(training_order(dataset, seed, device)):

@@ -1,55 +1,24 @@
 """One training loop for every stage: train, evaluate, and resume exactly where a stopped worker left off."""
 
-import json
-import math
 import time
 from collections.abc import Iterator
-from dataclasses import asdict, dataclass, field
 
 import torch
 from torch import Tensor, nn
 
 from pruning import resume
-from pruning.data.batches import batch_count, batches
+from pruning.data.batches import batches
 from pruning.data.dataset import Dataset
 from pruning.errors import UserError
 from pruning.evaluate import evaluate, logits, loss
 from pruning.optimize import learning_rate, optimizer
 from pruning.precision import choose_device, lean
 from pruning.report import Report
-from pruning.run import Run, read_lines, write_atomic
+from pruning.run import Run
+from pruning.session import Position, Session, refuse_nonfinite, restore, save, steps
 from pruning.spec import TrainSettings
 
 SAVE_EVERY = 60.0  # seconds between two resume points inside an epoch
-
-
-@dataclass
-class Position:
-    """How far training is: enough, with model, optimizer and RNG states, to go on as if nothing had happened."""
-
-    epoch: int = 0  # whole epochs done
-    batch: int = 0  # batches done of the current one
-    seen: int = 0
-    seconds: float = 0.0
-    best: float = -1.0  # validation accuracy, share in 0..1
-    best_epoch: int = 0  # 1-based; 0: none yet
-
-
-@dataclass
-class Session:
-    model: nn.Module
-    optimizer: torch.optim.Optimizer
-    dataset: Dataset
-    settings: TrainSettings
-    device: torch.device
-    lean: bool
-    run: Run
-    report: Report
-    stage: str
-    at: Position = field(default_factory=Position)
-    sums: Tensor = field(default_factory=lambda: torch.zeros(2, dtype=torch.float64))  # loss, correct
-    clock: float = field(default_factory=time.monotonic)
-    saved: float = field(default_factory=time.monotonic)
 
 
 def fit(
@@ -62,12 +31,20 @@ def fit(
     """
     session = start(model, dataset, settings, run, report, stage)
     try:
-        with torch.backends.cudnn.flags(enabled=True, benchmark=False, deterministic=True, allow_tf32=True):
+        with torch.backends.cudnn.flags(enabled=True, benchmark=False, deterministic=True):
             while not finished(session.at, settings):
                 epoch(session)
     except RuntimeError as error:
         raise memory_advice(error, settings) or error from error
+    report.event(in_words(session.at, settings))
     return best_network(session)
+
+
+def in_words(at: Position, settings: TrainSettings) -> str:
+    if not at.epoch:
+        return "No epochs were asked for: the network stays as it is."
+    early = "" if at.epoch >= settings.epochs else f", no better for {settings.patience}"
+    return f"Best validation accuracy {at.best:.2%} in epoch {at.best_epoch} of {at.epoch}{early}."
 
 
 def start(model: nn.Module, dataset: Dataset, settings: TrainSettings, run: Run, report: Report, stage: str) -> Session:
@@ -109,11 +86,6 @@ def epoch(session: Session) -> None:
         if time.monotonic() - session.saved > SAVE_EVERY:
             save(session)
     close_epoch(session)
-
-
-def steps(session: Session) -> int:
-    """Batches in an epoch."""
-    return batch_count(len(session.dataset.train_y), session.settings.batch_size, shuffle=True)
 
 
 def training_batches(session: Session) -> Iterator[tuple[Tensor, Tensor]]:
@@ -158,24 +130,6 @@ def tally(session: Session, outputs: Tensor, total: Tensor, targets: Tensor) -> 
         refuse_nonfinite(session)
 
 
-def refuse_nonfinite(session: Session, *, weights: bool = False) -> None:
-    """Raise UserError when the epoch's loss so far, or a weight, is NaN or infinite."""
-    value = session.sums[0].item()
-    if math.isfinite(value) and not (weights and has_nonfinite_weight(session.model)):
-        return
-    rate = session.optimizer.param_groups[0]["lr"]
-    kept = resume.best(session.run.checkpoints, session.stage)
-    onwards = f" The best weights so far are kept in {kept}." if kept.exists() else ""
-    raise UserError(
-        f"The loss became {'infinite' if math.isinf(value) else 'NaN'} in epoch {session.at.epoch + 1}.",
-        do=f"Train again with a learning rate of {rate / 10:.0e} instead of {rate:.0e}.{onwards}",
-    )
-
-
-def has_nonfinite_weight(model: nn.Module) -> bool:
-    return not all(torch.isfinite(p).all() for p in model.parameters())
-
-
 def close_epoch(session: Session) -> None:
     """Validate, report the epoch's record, keep the weights if they are the best, and write the resume point."""
     refuse_nonfinite(session, weights=True)
@@ -198,46 +152,6 @@ def close_epoch(session: Session) -> None:
     at.epoch, at.batch, at.seen, at.seconds = at.epoch + 1, 0, 0, 0.0
     session.sums.zero_()
     save(session)
-
-
-def save(session: Session) -> None:
-    """Write a resume point, loadable with weights_only=True; refused once this attempt was given up on."""
-    refuse_nonfinite(session, weights=True)
-    session.report.check()
-    state = {
-        "model": session.model.state_dict(),
-        "optimizer": session.optimizer.state_dict(),
-        "at": asdict(session.at),
-        "sums": session.sums,
-        "random": torch.get_rng_state(),
-        "cuda_random": torch.cuda.get_rng_state_all() if session.device.type == "cuda" else [],
-    }
-    number = session.at.epoch * steps(session) + session.at.batch
-    resume.store(session.run.checkpoints, session.stage, number, state)
-    session.saved = time.monotonic()
-
-
-def restore(session: Session) -> None:
-    """Go on from the newest whole resume point of this stage, if there is one."""
-    state = resume.newest(session.run.checkpoints, session.stage)
-    if state is not None:
-        session.model.load_state_dict(state["model"])
-        session.optimizer.load_state_dict(state["optimizer"])
-        session.at = Position(**state["at"])
-        session.sums = state["sums"].to(session.device)
-        torch.set_rng_state(state["random"])
-        if state["cuda_random"]:
-            torch.cuda.set_rng_state_all(state["cuda_random"])
-        session.report.event(f"Went on with epoch {session.at.epoch + 1} after {session.at.batch} batches of it.")
-    forget_later_epochs(session)
-
-
-def forget_later_epochs(session: Session) -> None:
-    """Drop the records of epochs that run again, and a line torn by a crash: each (stage, epoch) stands there once."""
-    records = read_lines(session.run.metrics)
-    kept = [r for r in records if r["stage"] != session.stage or r["epoch"] <= session.at.epoch]
-    if session.run.metrics.exists():
-        write_atomic(session.run.metrics, "".join(json.dumps(r) + "\n" for r in kept))
 
 
 def best_network(session: Session) -> nn.Module:
