@@ -5,7 +5,6 @@ import re
 import sys
 import time
 from collections.abc import Callable
-from functools import partial
 from pathlib import Path
 from typing import Any, Never
 
@@ -70,8 +69,11 @@ def submit(kind: str, arguments: list[str]) -> int:
     spec = specification(kind, [a for a in arguments if a != "--detach"])
     number = Store(home()).submit(spec)
     supervisor.ensure()
-    print(f"Run {number} is queued.", flush=True)
-    return 0 if "--detach" in arguments else follow(number)
+    said = f"Run {number} is queued."
+    if "--detach" not in arguments:
+        return follow(number, first=said)
+    print(said)
+    return 0
 
 
 def specification(kind: str, arguments: list[str]) -> Spec:
@@ -85,6 +87,7 @@ def specification(kind: str, arguments: list[str]) -> Spec:
             cli_kebab_case="all",
             cli_implicit_flags=True,
             cli_avoid_json=True,
+            add_argument_method=add_argument,
         )()
     except SettingsError as error:
         text = str(error).removeprefix("error parsing CLI: ")
@@ -92,6 +95,12 @@ def specification(kind: str, arguments: list[str]) -> Spec:
     if "parent" in SPECS[kind].model_fields and "parent" not in given:
         raise UserError("--parent is missing.", do="Name the run to start from: --parent RUN.")
     return parse({**given, "kind": kind})
+
+
+def add_argument(group: Any, *names: str, **options: Any) -> Any:
+    """argparse's own, with choices shown as they are written: {l1,bn-scale}, not {L1,BN-SCALE}."""
+    metavar = options.get("metavar")
+    return group.add_argument(*names, **options | ({"metavar": metavar.lower()} if metavar else {}))
 
 
 def normal(argument: str) -> str:
@@ -102,19 +111,25 @@ def normal(argument: str) -> str:
     return re.sub(r"(?<!\d)\.", "0.", argument) if re.fullmatch(r"[\d.,]+", argument) else argument
 
 
-def follow(number: int) -> int:
-    """Print what the run says until it ends."""
-    store, seen = Store(home()), 0.0
+def follow(number: int, *, first: str = "") -> int:
+    """Print what the run says until it ends; Ctrl-C ends the following, not the run."""
     try:
-        while not (row := store.row(number)).state.is_finished:
-            supervisor.ensure()
-            seen = tell(store, row, seen)
-            time.sleep(0.5)
+        return outcome(last_row(number, first))
     except KeyboardInterrupt:
         print(f"\nRun {number} goes on. Come back with: python -m pruning follow {number}", file=sys.stderr)
         return 130
+
+
+def last_row(number: int, first: str) -> Row:
+    if first:
+        print(first, flush=True)
+    store, seen = Store(home()), 0.0
+    while not (row := store.row(number)).state.is_finished:
+        supervisor.ensure()
+        seen = tell(store, row, seen)
+        time.sleep(0.5)
     tell(store, row, seen)
-    return outcome(row)
+    return row
 
 
 def tell(store: Store, row: Row, seen: float) -> float:
@@ -216,9 +231,14 @@ def export(arguments: list[str]) -> int:
     path = chosen.to or Path(f"run-{row.id}" + {"zip": ".zip", "safetensors": ".safetensors"}.get(chosen.format, ".pt"))
     from pruning import export as files  # loads torch
 
-    write = files.export_run if chosen.format == "zip" else partial(files.export_model, format=chosen.format)
-    write(Run.of(row.id), path)
-    print(f"Run {row.id} is written to {path}.")
+    if chosen.format == "zip":
+        files.export_run(Run.of(row.id), path)
+        print(f"Run {row.id} is written to {path}.")
+    else:
+        apart = files.export_model(Run.of(row.id), path, chosen.format)
+        print(
+            f"The network of run {row.id} is written to {path}; read again, its outputs differ by {apart:.1e} at most."
+        )
     return 0
 
 

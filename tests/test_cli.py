@@ -10,7 +10,6 @@ import pytest
 
 from pruning.__main__ import main, specification
 from pruning.jobs.store import State, Store
-from pruning.run import Run
 from pruning.spec import SweepSpec, TrainSpec
 
 ROOT = Path(__file__).resolve().parent.parent
@@ -75,13 +74,16 @@ def test_no_runs_yet_is_said_with_what_to_do(capsys):
 
 
 @pytest.mark.usefixtures("ended")
-def test_a_shell_trains_and_reports_until_the_end(runs):
+def test_a_shell_trains_reports_and_exports(tmp_path):
     done = shell("train", *IRIS)
     assert (done.returncode, done.stderr) == (0, "")
     assert "train epoch 2" in done.stdout
     assert "Run 1 succeeded" in done.stdout
-    assert Run.of(1).model.exists()
     assert "succeeded" in shell("status", "1").stdout
+    for form in ("zip", "safetensors", "state-dict"):
+        target = tmp_path / form
+        assert main(["export", "1", "--format", form, "--to", str(target)]) == 0
+        assert target.stat().st_size > 0
 
 
 @pytest.mark.usefixtures("ended")

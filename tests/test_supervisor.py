@@ -67,7 +67,7 @@ def store(runs) -> Store:
 
 
 def test_a_killed_worker_resumes_and_ends_with_the_same_weights(store):
-    undisturbed, disturbed = store.submit(training(40)), store.submit(training(40))
+    undisturbed, disturbed = store.submit(training(25)), store.submit(training(25))
     supervisor.ensure()
     worker_of(disturbed).kill()
     rows = [end_of(store, number) for number in (undisturbed, disturbed)]
@@ -109,6 +109,7 @@ def test_a_running_job_is_cancelled_within_seconds(store):
     until(lambda: not worker.is_running(), 5)
 
 
+@pytest.mark.slow
 def test_a_worker_that_does_not_listen_is_killed_after_the_grace(store):
     number = store.submit(training(1000))
     supervisor.ensure()
@@ -150,6 +151,7 @@ def test_a_small_request_is_answered_within_a_second_while_a_long_job_runs(store
     assert not store.row(long).state.is_finished
 
 
+@pytest.mark.slow
 def test_a_killed_warm_process_is_started_again(store):
     first = store.submit(InspectSpec(data=IRIS, model=MLP))
     supervisor.ensure()

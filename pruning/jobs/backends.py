@@ -4,6 +4,7 @@ import json
 import os
 import subprocess
 import sys
+import threading
 from collections.abc import Callable
 from dataclasses import dataclass, field
 from pathlib import Path
@@ -35,12 +36,13 @@ class Backend(Protocol):
 class Local:
     """One process of its own for each attempt; it outlives whoever started it."""
 
-    processes: dict[Path, subprocess.Popen[bytes]] = field(default_factory=dict)  # ours, to reap them
+    processes: dict[Path, subprocess.Popen[bytes]] = field(default_factory=dict)  # those that this process started
 
     def start(self, run: Run, attempt: int) -> None:
         write_json(run.control, {"attempt": attempt, "want": ""})
         with open(run.log, "ab") as log:
             process = launch("pruning.jobs.worker", str(run.path), str(attempt), output=log)
+        self.processes = {path: other for path, other in self.processes.items() if other.poll() is None}
         self.processes[run.path] = process
         write_json(run.control, {"attempt": attempt, "want": "", **identity(process.pid)})
 
@@ -54,8 +56,7 @@ class Local:
         kill_tree(found(run, attempt))
 
     def cause(self, run: Run) -> str:
-        process = self.processes.get(run.path)
-        return in_words(process.poll() if process is not None else None)
+        return ended_how(self.processes.get(run.path))
 
 
 @dataclass
@@ -78,15 +79,13 @@ class Warm:
             self.process.wait()
 
     def alive(self, run: Run, attempt: int) -> bool:
-        if self.process is not None:
-            self.process.poll()
         return found(run, attempt) is not None
 
     def kill(self, run: Run, attempt: int) -> None:
         kill_tree(found(run, attempt))
 
     def cause(self, run: Run) -> str:
-        return in_words(self.process.poll() if self.process is not None else None)
+        return ended_how(self.process)
 
 
 BACKENDS: dict[str, Callable[[], Backend]] = {"local": Local}
@@ -102,7 +101,7 @@ def chosen() -> Backend:
 
 def launch(module: str, *arguments: str, output: IO[bytes], entry: int = subprocess.DEVNULL) -> subprocess.Popen[bytes]:
     """Start `python -m module` in a session of its own, so that no terminal or server takes it along."""
-    return subprocess.Popen(
+    process = subprocess.Popen(
         [sys.executable, "-m", module, *arguments],
         cwd=ROOT,
         env=environment(),
@@ -112,6 +111,8 @@ def launch(module: str, *arguments: str, output: IO[bytes], entry: int = subproc
         start_new_session=True,
         creationflags=getattr(subprocess, "CREATE_NEW_PROCESS_GROUP", 0),
     )
+    threading.Thread(target=process.wait, daemon=True).start()  # leaves no zombie behind in a long-lived process
+    return process
 
 
 def environment() -> dict[str, str]:
@@ -158,8 +159,10 @@ def kill_tree(process: psutil.Process | None) -> None:
             continue
 
 
-def in_words(code: int | None) -> str:
-    """A process's exit code: -9 → "killed by signal 9", 3 → "exit code 3", 0 or None → ""."""
-    if not code:
+def ended_how(process: subprocess.Popen[bytes] | None) -> str:
+    """-9 → "killed by signal 9", 3 → "exit code 3"; "" for 0, or where that is not known."""
+    try:
+        code = process.wait(timeout=1) if process is not None else 0
+    except subprocess.TimeoutExpired:
         return ""
-    return f"killed by signal {-code}" if code < 0 else f"exit code {code}"
+    return f"killed by signal {-code}" if code < 0 else f"exit code {code}" if code else ""

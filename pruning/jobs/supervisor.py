@@ -41,8 +41,7 @@ def ensure() -> None:
     if running():
         return
     with open(home() / "supervisor.log", "ab") as output:
-        process = launch("pruning.jobs.supervisor", output=output)
-    threading.Thread(target=process.wait, daemon=True).start()  # leaves no zombie behind in a long-lived server
+        launch("pruning.jobs.supervisor", output=output)
 
 
 def running() -> bool:
