@@ -10,7 +10,9 @@ from pruning.data import DATASETS
 from pruning.errors import UserError
 from pruning.jobs.store import Row, State
 from pruning.run import Run
+from pruning.spec import PruneSpec
 from views.ui import state, words
+from views.ui.series import CRITERIA
 from views.ui.terms import TERMS
 
 Colour = Literal["gray", "blue", "orange", "green", "red"]
@@ -23,7 +25,14 @@ STATES: dict[State, tuple[str, Colour]] = {
     State.CANCELLED: ("Cancelled", "gray"),
 }
 KINDS = {"train": "Training", "prune": "Prune", "finetune": "Fine-tuning", "sweep": "Sweep"}
-STAGES = {"train": "training", "finetune": "fine-tuning"}
+STAGES = {
+    "starting": "Starting",
+    "load": "Loading the examples",
+    "prepare": "Preparing the examples",
+    "score": "Scoring the filters",
+    "train": "Training",
+    "finetune": "Fine-tuning",
+}
 
 
 def header(title: str, line: str, *terms: str) -> None:
@@ -75,6 +84,10 @@ def badge(which: State) -> None:
 
 
 def title(row: Row) -> str:
+    """The title given to a run; a sweep's runs are told by what differs between them."""
+    spec = state.specification(row.id) if row.sweep else None
+    if isinstance(spec, PruneSpec):
+        return f"{CRITERIA[spec.pruning.criterion]}, {words.percent(spec.pruning.share, 0)} removed"
     return str(row.title) or f"{KINDS[row.kind]} {state.network(row.id)}"
 
 
@@ -90,8 +103,7 @@ def stage(row: Row, beat: dict[str, Any]) -> str:
         return "Waiting for its turn"
     if not beat.get("stage"):
         return "Starting"
-    name = STAGES.get(beat["stage"], beat["stage"])
-    return name[:1].upper() + name[1:]
+    return STAGES.get(beat["stage"], sentence(beat["stage"]))
 
 
 def fraction(beat: dict[str, Any]) -> float:
@@ -106,7 +118,7 @@ def remaining(beat: dict[str, Any]) -> str:
 def progress(row: Row) -> None:
     """Stage, percent and time left of a run that has not ended."""
     beat = state.status(row.id)
-    parts = [stage(row, beat), f"{fraction(beat):.0%}" if beat.get("of") else "", remaining(beat)]
+    parts = [stage(row, beat), f"{fraction(beat):.0%}" if beat.get("done") else "", remaining(beat)]
     st.progress(fraction(beat), text=" · ".join(part for part in parts if part))
 
 

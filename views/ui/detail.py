@@ -30,6 +30,7 @@ def show(row: Row) -> None:
         sweep(row)
     elif not row.state.is_finished:
         live.watch(row)
+        descendants(row)
     else:
         ended(row)
     after(row)
@@ -62,8 +63,6 @@ def actions(row: Row) -> None:
         other = state.find(number)
         if other is not None:
             cards.link(other, name, f"{name}: run {other.id}")
-    for child in [] if row.kind == "sweep" else state.store().children(row.id)[-3:]:
-        cards.link(child, "next", f"Next: run {child.id}")
     if st.button("All runs", type="tertiary"):
         st.switch_page("views/runs.py", query_params={})
 
@@ -88,6 +87,7 @@ def ended(row: Row) -> None:
     if made and made.get("before"):
         st.subheader("Before and after", anchor=False)
         st.markdown(stages(made))
+    descendants(row)
     learning(row)
     layers(row)
 
@@ -96,7 +96,7 @@ def said(row: Row, made: Measured) -> str:
     """One line under the tiles: what the numbers mean and how they were made sure."""
     parts = ["MACs: conv and linear weights once per output position"]
     if made["after"].get("latency"):
-        parts.append(f"latency: median of one image on {made['after']['latency'].get('device', 'this machine')}")
+        parts.append(f"latency: median of one image on the {made['after']['latency']['device'].upper()}")
     if made.get("verified") is not None:
         parts.append(f"equals the masked original to {made['verified']:.0e}".replace("-", "‑"))
     return " · ".join(parts)
@@ -139,6 +139,16 @@ def changes(before: Measured, after: Measured) -> dict[str, str]:
     return told | ({"Latency": words.change(old, new)} if old and new else {})
 
 
+def descendants(row: Row) -> None:
+    """What was pruned or tuned from this run's network."""
+    children = state.store().children(row.id)
+    if children:
+        st.subheader("Runs that start from this one", anchor=False)
+        overview.table(
+            children, ["run", "title", "state", "parameters", "accuracy", "validation", "started"], key="children"
+        )
+
+
 def learning(row: Row) -> None:
     records = state.metrics(row.id)
     if not records:
@@ -161,23 +171,22 @@ def layers(row: Row) -> None:
         figure, record = charts.bars(series.bars(plan)), series.bars(plan)
         st.plotly_chart(figure, key="layers", config=charts.CONFIG)
         files.chart(figure, record.rows(), f"run-{row.id}-kept")
-    with st.expander("torchinfo before and after" if after else "torchinfo", expanded=False):
-        for column, (name, text) in zip(
-            st.columns(2 if after else 1), (("Before", before), ("After", after)), strict=False
-        ):
-            column.markdown(f"**{name}**" if after else "")
-            column.code(text or "not written yet", language=None)
+    if row.kind != "prune":
+        with st.expander("torchinfo"):
+            st.code(after or before, language=None)
+        return
+    with st.expander("torchinfo before and after"):
+        for column, (name, text) in zip(st.columns(2), (("Before", before), ("After", after)), strict=True):
+            column.markdown(f"**{name}**")
+            column.code(text, language=None)
 
 
 def after(row: Row) -> None:
     """Timeline, log and files, folded where they are long."""
     run = Run.of(row.id)
-    said = state.events(row.id)
-    if said:
+    if row.state.is_finished and state.events(row.id):
         with st.expander("Timeline", expanded=row.state is not State.SUCCEEDED):
-            for event in said:
-                moment = time.strftime("%H:%M:%S", time.localtime(event["time"]))
-                st.markdown(f"`{moment}` {event['text']}")
+            live.timeline(row.id)
     with st.expander("Settings"):
         st.code(state.text(run.spec), language="json")
     log = state.text(run.log, last=20_000)

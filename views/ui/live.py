@@ -1,10 +1,13 @@
 """What moves while a run works: the job in the sidebar, progress and curves; nothing polls when nothing runs."""
 
+import time
+from typing import Any
+
 import psutil
 import streamlit as st
 
 from pruning.jobs.store import Row, State
-from pruning.run import home
+from pruning.run import Run, home
 from views.ui import cards, series, state, words
 
 
@@ -21,34 +24,49 @@ def _job(known: list[int]) -> None:
     running = [row for row in active if row.state is not State.QUEUED] or active[-1:]
     for row in running[:1]:
         with st.container(border=True, gap="xsmall"):
-            cards.link(row, "sidebar")
+            st.markdown(f"**{cards.title(row)}**")
             cards.progress(row)
+            with st.container(horizontal=True):
+                cards.link(row, "sidebar", "Open")
+                cancel(row)
             if len(active) > 1:
                 st.caption(f"{len(active) - 1} more waiting")
     st.caption(machine())
 
 
+def cancel(row: Row) -> None:
+    """The button that stops a run, tertiary in the sidebar."""
+    if st.button("Cancel", key=f"cancel-{row.id}", type="tertiary", disabled=row.state is State.CANCELLING):
+        state.store().cancel(row.id)
+        st.rerun()
+
+
 def watch(row: Row) -> None:
-    """Progress and curves of a run that has not ended; the page is drawn anew when it has."""
-    st.fragment(run_every=1)(_watch)(row.id)
+    """Progress and curves of a run that has not ended; the page is drawn anew when it has, or can be explored."""
+    st.fragment(run_every=1)(_watch)(row.id, Run.of(row.id).scores.exists(), row.state)
 
 
-def _watch(number: int) -> None:
+def _watch(number: int, is_scored: bool, before: State) -> None:
     row = state.find(number)
-    if row is None or row.state.is_finished:
+    if row is None or row.state is not before or Run.of(number).scores.exists() is not is_scored:
         st.rerun()
     cards.progress(row)
     curves(number)
-    said = state.events(number)
-    if said:
-        st.caption(said[-1]["text"])
+    timeline(number)
+
+
+def timeline(number: int) -> None:
+    """What happened so far, in words, oldest first."""
+    for event in state.events(number):
+        moment = time.strftime("%H:%M:%S", time.localtime(event["time"]))
+        st.caption(f"{moment}  {event['text']}")
 
 
 def curves(number: int) -> None:
     """Loss and accuracy an epoch, in place; two columns."""
     records = state.metrics(number)
-    if not records:
-        st.caption("The curves begin after the first epoch.")
+    st.caption(latest(records))
+    if len(records) < 2:
         return
     left, right = st.columns(2)
     for column, (name, unit, table) in zip((left, right), series.live(records), strict=True):
@@ -63,6 +81,15 @@ def curves(number: int) -> None:
                 color=[series.DENSE, series.ACCENT],
                 height=240,
             )
+
+
+def latest(records: list[dict[str, Any]]) -> str:
+    """The newest epoch's numbers in one line."""
+    if not records:
+        return "The first numbers come after the first epoch."
+    last = records[-1]
+    numbers = f"validation accuracy {words.percent(last['validation_accuracy'])}, loss {last['validation_loss']:.3f}"
+    return f"Epoch {last['epoch']}: {numbers}, {words.duration(last['seconds'])} for the epoch"
 
 
 def wait(row: Row, doing: str) -> None:
