@@ -5,6 +5,7 @@ import re
 import sys
 import time
 from collections.abc import Callable
+from itertools import count
 from pathlib import Path
 from typing import Any, Never
 
@@ -60,7 +61,7 @@ def main(arguments: list[str]) -> int:
             )
         return COMMANDS[name](rest)
     except UserError as error:
-        print(f"{error} {error.do}".strip(), file=sys.stderr)
+        print(advised(str(error), error.do), file=sys.stderr)
         return 2
 
 
@@ -68,10 +69,10 @@ def submit(kind: str, arguments: list[str]) -> int:
     """Queue a job; follow it unless `--detach`."""
     spec = specification(kind, [a for a in arguments if a != "--detach"])
     number = Store(home()).submit(spec)
-    supervisor.ensure()
     said = f"Run {number} is queued."
     if "--detach" not in arguments:
         return follow(number, first=said)
+    supervisor.ensure()
     print(said)
     return 0
 
@@ -124,8 +125,11 @@ def last_row(number: int, first: str) -> Row:
     if first:
         print(first, flush=True)
     store, seen = Store(home()), 0.0
-    while not (row := store.row(number)).state.is_finished:
-        supervisor.ensure()
+    for look in count():
+        if (row := store.row(number)).state.is_finished:
+            break
+        if look % 10 == 0:  # one that was killed meanwhile is replaced
+            supervisor.ensure()
         seen = tell(store, row, seen)
         time.sleep(0.5)
     tell(store, row, seen)
@@ -164,8 +168,12 @@ def outcome(row: Row) -> int:
 def sentence(row: Row) -> str:
     """How a finished run ended."""
     if row.error:
-        return f"Run {row.id} failed: {row.error['what']} {row.error['do']}".strip()
+        return advised(f"Run {row.id} failed: {row.error['what']}", row.error["do"])
     return f"Run {row.id} {row.state}" + "".join(f", {part}" for part in numbers(row.summary)) + "."
+
+
+def advised(what: str, do: str) -> str:
+    return f"{what.rstrip('.')}. {do}".strip()
 
 
 def numbers(summary: dict[str, Any]) -> list[str]:
@@ -205,7 +213,6 @@ def cancel(arguments: list[str]) -> int:
 def retry(arguments: list[str]) -> int:
     number = parsed("retry", arguments).run
     Store(home()).retry(number)
-    supervisor.ensure()
     return follow(number)
 
 
