@@ -16,7 +16,8 @@ from pruning.errors import UserError
 from pruning.jobs import supervisor
 from pruning.jobs.repair import repair
 from pruning.jobs.store import Row, State, Store
-from pruning.run import Run, home, read_json, read_lines
+from pruning.jobs.words import advised, line, overview, sentence
+from pruning.run import Run, home, read_lines
 from pruning.spec import FinetuneSpec, InspectSpec, PrepareSpec, PruneSpec, Spec, SweepSpec, TrainSpec, parse
 
 SPECS: dict[str, type[BaseModel]] = {
@@ -149,38 +150,10 @@ def tell(store: Store, row: Row, seen: float) -> float:
     return fresh[-1][0] if fresh else seen
 
 
-def line(record: dict[str, Any]) -> str:
-    if "text" in record:
-        return str(record["text"])
-    parts = [f"{record.get('stage', '')} epoch {record.get('epoch', '?')}"]
-    parts += [f"loss {record['train_loss']:.4f}"] if record.get("train_loss") is not None else []
-    accuracy = record.get("validation_accuracy")
-    parts += [f"validation accuracy {accuracy:.2%}"] if accuracy is not None else []
-    return ", ".join(parts)
-
-
 def outcome(row: Row) -> int:
     succeeded = row.state is State.SUCCEEDED
     print(sentence(row), file=sys.stdout if succeeded else sys.stderr)
     return 0 if succeeded else 1
-
-
-def sentence(row: Row) -> str:
-    """How a finished run ended."""
-    if row.error:
-        return advised(f"Run {row.id} failed: {row.error['what']}", row.error["do"])
-    return f"Run {row.id} {row.state}" + "".join(f", {part}" for part in numbers(row.summary)) + "."
-
-
-def advised(what: str, do: str) -> str:
-    return f"{what.rstrip('.')}. {do}".strip()
-
-
-def numbers(summary: dict[str, Any]) -> list[str]:
-    after = summary.get("after") or {}
-    accuracy, params = after.get("test_accuracy"), after.get("params")
-    parts = [f"{accuracy:.2%} of the test images right"] if accuracy is not None else []
-    return parts + ([f"{params:,} parameters"] if params is not None else [])
 
 
 def status(arguments: list[str]) -> int:
@@ -188,13 +161,6 @@ def status(arguments: list[str]) -> int:
     rows = Store(home()).rows() if number is None else [Store(home()).row(number)]
     print("\n".join(overview(row) for row in rows) or "There are no runs yet. Start one: python -m pruning train")
     return 0
-
-
-def overview(row: Row) -> str:
-    beat = read_json(Run.of(row.id).status, {}) if row.state is State.RUNNING else {}
-    stage = f"{beat['stage']} {beat['done']:g} of {beat['of']:g}" if beat.get("of") else ""
-    says = [stage, *numbers(row.summary), row.error["what"] if row.error else ""]
-    return f"{row.id:5d}  {row.kind:9}{row.state:11}{row.title:24}  {', '.join(filter(None, says))}".rstrip()
 
 
 def watch(arguments: list[str]) -> int:
