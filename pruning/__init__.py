@@ -10,7 +10,7 @@ _WHERE = {
     "score": "pruning.criteria",
     "Plan": "pruning.plan",
     "prune": "pruning.surgery",
-    "verify": "pruning.verify",
+    "verify": "pruning.equivalence",
     "load": "pruning.checkpoint",
     "save": "pruning.checkpoint",
 }

@@ -31,7 +31,7 @@ def allocate(
 
     `share` of every group (`spread="uniform"`) or of all units (`"global"`); `shares` for single groups, on top of `share`
     or alone (others stay whole); `filters` = n of every group (`"per-layer"`), of all (`"total"`), or per group by name.
-    Every group keeps at least `floor` units. Raises UserError for a share outside [0, 1) or an unknown group.
+    Every group keeps at least `floor` units; groups without scores stay whole. Raises UserError for a share outside [0, 1) or an unknown group.
     """
     check(channels, share, shares or {}, filters)
     spread = spread or default_spread(share, filters)
@@ -47,14 +47,12 @@ def allocate(
         removed = lowest(vectors, wanted, normalise, floor)
     else:
         removed = counts(sizes, spread, share, shares or {}, filters, rounding)
-    missing = [name for name, n in removed.items() if n and name not in vectors]
-    if missing:
+    named = {*(name for name, s in (shares or {}).items() if s), *(filters if isinstance(filters, Mapping) else ())}
+    if missing := sorted(named - vectors.keys()):
         raise UserError(
-            f"there are no scores for {', '.join(missing)}", do="Choose a criterion that scores every layer."
+            f"there are no scores for {', '.join(missing)}", do="Choose a criterion that scores this group."
         )
-    keep = {
-        name: best(vectors[name], max(min(floor, sizes[name]), sizes[name] - n)) for name, n in removed.items() if n
-    }
+    keep = {name: best(v, max(min(floor, len(v)), len(v) - removed.get(name, 0))) for name, v in vectors.items()}
     return Plan(channels, {name: kept for name, kept in keep.items() if len(kept) < sizes[name]})
 
 

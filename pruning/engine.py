@@ -14,6 +14,7 @@ from pruning.allocate import from_settings
 from pruning.channels.trace import trace
 from pruning.criteria import score
 from pruning.data.dataset import Dataset
+from pruning.equivalence import verify
 from pruning.errors import UserError
 from pruning.evaluate import evaluate
 from pruning.explain import explain, scoring_data
@@ -36,7 +37,6 @@ from pruning.spec import (
 )
 from pruning.surgery import prune
 from pruning.train import fit
-from pruning.verify import verify
 
 
 def execute(spec: Spec, run: Run, report: Report) -> None:

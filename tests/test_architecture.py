@@ -15,7 +15,7 @@ LAYERS = [  # a module may import from its own line and the lines above it
     ("models",),
     ("pruning.surgery",),
     ("pruning.channels", "pruning.measure", "pruning.data"),
-    ("pruning.criteria", "pruning.verify"),
+    ("pruning.criteria", "pruning.equivalence"),
     ("pruning.evaluate", "pruning.optimize", "pruning.precision", "pruning.resume", "pruning.session"),
     ("pruning.train", "pruning.explain", "pruning.timing"),
     ("pruning.checkpoint", "pruning.export"),

@@ -8,9 +8,9 @@ from torch.nn import functional as F
 
 from pruning import allocate, prune, score, trace
 from pruning.channels.map import ChannelMap
+from pruning.equivalence import verify
 from pruning.errors import UserError
 from pruning.plan import Plan
-from pruning.verify import verify
 
 
 def randomise(network: nn.Module) -> nn.Module:

@@ -8,9 +8,9 @@ from torch import nn
 
 import models
 from pruning import allocate, prune, score, trace
+from pruning.equivalence import VerifyError, verify
 from pruning.errors import UserError
 from pruning.plan import Plan
-from pruning.verify import VerifyError, verify
 
 
 def small_network() -> nn.Sequential:

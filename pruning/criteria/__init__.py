@@ -24,6 +24,7 @@ class Criterion:
     paper: str
     score: Callable[[Units], Tensor]
     watch: Watch | None = None  # what to record of activations (N, C, …) and gradients, per example: (N, C)
+    needs_norm: bool = False  # groups without a batch norm behind them get no score, and stay whole
 
 
 CRITERIA: Mapping[CriterionName, Criterion] = {
@@ -40,7 +41,11 @@ CRITERIA: Mapping[CriterionName, Criterion] = {
         "Random", "A number drawn by seed: the control every criterion must beat.", "Mittal et al. 2019", random.score
     ),
     CriterionName.BN_SCALE: Criterion(
-        "BN scale", "|γ| of the batch norm behind the filter.", "Liu et al. 2017, Network Slimming", bn_scale.score
+        "BN scale",
+        "|γ| of the batch norm behind the filter.",
+        "Liu et al. 2017, Network Slimming",
+        bn_scale.score,
+        needs_norm=True,
     ),
     CriterionName.TAYLOR: Criterion(
         "Taylor",
@@ -60,7 +65,7 @@ def score(
     data: Iterable[Batch] | None = None,
     seed: int = 0,
 ) -> dict[str, Tensor]:
-    """Scores (units,) of every group. `data`: batches (inputs, class numbers) for criteria that look at data.
+    """Scores (units,) of every group that the criterion can judge. `data`: batches (inputs, class numbers) for criteria that look at data.
 
     Raises UserError for an unknown criterion, missing data, or a criterion that this network gives nothing to.
     """
@@ -70,4 +75,7 @@ def score(
     if chosen.watch and data is None:
         raise UserError(f"{criterion} needs data to score on", do="Give data=, batches of (inputs, class numbers).")
     seen = watched(model, channels, chosen.watch, data) if chosen.watch and data is not None else {}
-    return {u.name: chosen.score(u).detach().cpu() for u in units_of(model, channels, seen, seed)}
+    judged = [u for u in units_of(model, channels, seen, seed) if u.scales.shape[1] or not chosen.needs_norm]
+    if channels.groups and not judged:
+        raise UserError(f"{criterion} needs batch norm, and this network has none", do="Choose l1, l2 or taylor.")
+    return {u.name: chosen.score(u).detach().cpu() for u in judged}

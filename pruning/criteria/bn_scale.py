@@ -3,12 +3,7 @@
 from torch import Tensor
 
 from pruning.criteria.units import Units
-from pruning.errors import UserError
 
 
 def score(units: Units) -> Tensor:
-    if not units.scales.shape[1]:
-        raise UserError(
-            f"bn-scale needs batch norm, and {units.name} has none behind it", do="Choose l1, l2 or taylor."
-        )
     return units.scales.abs().sum(1)
