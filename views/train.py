@@ -18,10 +18,10 @@ def data() -> DataSettings:
     """Which images, with a few of them and the classes."""
     st.subheader("Data", anchor=False)
     name = forms.field(DataSettings(), "name", "data", options=list(DATASETS))
-    start = DataSettings(name=name)
-    only = ["folder"] if name == "imagefolder" else []
+    folder = forms.field(DataSettings(), "folder", "folder").strip() if name == "imagefolder" else ""
     with st.expander("More about the data"):
-        rest = forms.form(start, "data", only=[*only, "image_size", "limit", "validation", "split_seed"], columns=2)
+        start = DataSettings(name=name, folder=folder)
+        rest = forms.form(start, "data", only=["image_size", "limit", "validation", "split_seed"], columns=2)
     setup.show_data(rest)
     return rest
 
@@ -51,7 +51,7 @@ def start(chosen: TrainSpec, measured: dict[str, Any] | None) -> None:
         "Title", key="title", placeholder=f"{chosen.model.name} on {chosen.data.name}", persist_state="session"
     )
     spec = chosen.model_copy(update={"title": name or f"{chosen.model.name} on {chosen.data.name}"})
-    if button.button("Start training", type="primary", width="stretch"):
+    if button.button("Start training", type="primary", width="stretch", disabled=measured == {}):
         cards.open_run(state.submit(spec)[0])
     estimate.caption(setup.estimate(chosen, measured))
 

@@ -38,7 +38,7 @@ STAGES = {
 def header(title: str, line: str, *terms: str) -> None:
     """The page's title, the one line that says what it is for, and the terms behind a question mark."""
     with st.container(horizontal=True, vertical_alignment="center", gap="small"):
-        st.title(title, anchor=False, width="content")
+        st.title(words.plain(title), anchor=False, width="content")
         if terms:
             with st.popover("Terms", type="tertiary"):
                 definitions(terms)
@@ -62,8 +62,8 @@ def empty(what: str, button: str, *, key: str) -> bool:
 def problem(error: UserError | dict[str, Any]) -> None:
     """What happened and what to do, in words; the traceback stays folded."""
     told = {"what": str(error), "do": error.do} if isinstance(error, UserError) else error
-    advice = f"  \n{told['do']}" if told.get("do") else ""
-    st.error(f"**{sentence(told.get('what') or 'Something went wrong.')}**{advice}")
+    advice = f"  \n{words.plain(told['do'])}" if told.get("do") else ""
+    st.error(f"**{words.plain(sentence(told.get('what') or 'Something went wrong.'))}**{advice}")
     if told.get("traceback"):
         with st.expander("Traceback"):
             st.code(told["traceback"], language=None)

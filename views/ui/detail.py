@@ -15,7 +15,9 @@ Measured = dict[str, Any]
 def unknown(number: str) -> None:
     """The link names no run: say so, and lead on."""
     cards.header("Runs", "One run's page.")
-    st.warning(f"**Run {number} does not exist, or was deleted.**  \nThe link may come from another folder of runs.")
+    st.warning(
+        f"**Run {words.plain(number)} does not exist, or was deleted.**  \nThe link may come from another folder of runs."
+    )
     with st.container(horizontal=True):
         if st.button("All runs", type="primary"):
             st.switch_page("views/runs.py", query_params={})
@@ -38,12 +40,12 @@ def show(row: Row) -> None:
 
 def head(row: Row) -> None:
     with st.container(horizontal=True, vertical_alignment="center"):
-        st.title(cards.title(row), anchor=False, width="content")
+        st.title(words.plain(cards.title(row)), anchor=False, width="content")
         cards.badge(row.state)
     took = words.duration((row.ended or time.time()) - row.started) if row.started else ""
     facts = [f"Run {row.id}", cards.KINDS[row.kind], state.network(row.id), f"started {words.ago(row.started)}" if row.started else "",
              f"took {took}" if row.ended and took else "", f"attempt {row.attempt}" if row.attempt > 1 else ""]  # fmt: skip
-    st.caption(" · ".join(fact for fact in facts if fact))
+    st.caption(words.plain(" · ".join(fact for fact in facts if fact)))
     with st.container(horizontal=True, vertical_alignment="center"):
         actions(row)
 

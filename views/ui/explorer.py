@@ -99,10 +99,10 @@ def one_group(plan: Plan, scores: dict[str, Any], wish: PruneSettings) -> str:
         charts.norms(series.norms(chosen, wish.criterion, scores[chosen], keep)), key="norms", config=charts.CONFIG
     )
     for line in facts(group, len(keep), wish.floor):
-        st.caption(line)
+        st.caption(words.plain(line))
     if " more" in listed(group.layers) + listed(group.coupled):
         with st.expander(f"All {len(group.layers) + len(group.coupled)} coupled layers"):
-            st.caption(", ".join((*group.layers, *group.coupled)))
+            st.caption(words.plain(", ".join((*group.layers, *group.coupled))))
     return chosen
 
 

@@ -24,7 +24,7 @@ def _job(known: list[int]) -> None:
     running = [row for row in active if row.state is not State.QUEUED] or active[-1:]
     for row in running[:1]:
         with st.container(border=True, gap="xsmall"):
-            st.markdown(f"**{cards.title(row)}**")
+            st.markdown(f"**{words.plain(cards.title(row))}**")
             cards.progress(row)
             with st.container(horizontal=True):
                 cards.link(row, "sidebar", "Open")
@@ -59,7 +59,7 @@ def timeline(number: int) -> None:
     """What happened so far, in words, oldest first."""
     for event in state.events(number):
         moment = time.strftime("%H:%M:%S", time.localtime(event["time"]))
-        st.caption(f"{moment}  {event['text']}")
+        st.caption(f"{moment}  {words.plain(event['text'])}")
 
 
 def curves(number: int) -> None:

@@ -16,9 +16,11 @@ SAMPLE = "fashion-mnist-sample"
 def show_data(settings: DataSettings) -> None:
     """Sample grid and class counts; a data set that is not prepared gets a button, or is prepared at once when bundled."""
     about = DATASETS[settings.name]
-    st.caption(f"{about.doc} Licence: {about.licence}.")
+    st.caption(words.plain(f"{about.doc} Licence: {about.licence}."))
     if settings.name == "imagefolder" and not settings.folder:
-        st.info("Name the folder under *More about the data*. It holds train/CLASS/* and test/CLASS/*.")
+        st.info(
+            "Name the folder that holds train/CLASS/* and test/CLASS/*, for example train/cats/1.jpg and test/dogs/7.jpg."
+        )
         return
     found = card(base(settings))
     if found is not None:
@@ -39,9 +41,9 @@ def images(found: dict[str, Any]) -> None:
     )
     st.markdown(f"{examples} of {len(found['classes'])} classes, {shape(found['input_shape'])}")
     for note in found["notes"]:
-        st.caption(note)
+        st.caption(words.plain(note))
     if found["grid"]:
-        st.image(found["grid"], width="stretch")
+        st.image(found["grid"], width="stretch" if len(found["classes"]) > 5 else 110 * len(found["classes"]))
     with st.expander("Classes"):
         table = class_table(found)
         most = max((row["training"] for row in table), default=1)
@@ -68,13 +70,13 @@ def prepare(settings: DataSettings) -> None:
     spec = PrepareSpec(data=settings)
     row = state.requested(spec)
     if row is None:
-        st.markdown("Its images are not here yet.")
-        if st.button("Download and prepare" if settings.name != "imagefolder" else "Read the folder", type="primary"):
+        st.markdown("It has not been prepared yet.")
+        if st.button("Prepare", type="primary", help="Downloads what is missing and decodes it, once."):
             state.submit(spec)
             st.rerun()
     elif answer(row, "Preparing the images"):
         st.rerun()
-    elif row.state is State.FAILED and settings.name != SAMPLE:
+    elif row.state is State.FAILED:
         st.caption(f"The bundled data set {SAMPLE} works without any download.")
 
 
@@ -93,14 +95,14 @@ def answer(row: Row, doing: str) -> bool:
 
 
 def show_network(data: DataSettings, model: ModelSettings) -> dict[str, Any] | None:
-    """Parameters, MACs and torchinfo of the network for these images; None until they are known."""
+    """Parameters, MACs and torchinfo of the network for these images; None until known, {} when they do not fit."""
     data = base(data)
     if card(data) is None:
         st.caption("Its size is shown once the images are here.")
         return None
     row = state.request(InspectSpec(data=data, model=model))
     if not answer(row, "Reading the network"):
-        return None
+        return {} if row.state is State.FAILED else None
     made = state.result(row.id) or {}
     size = made["after"]
     for column, (name, value) in zip(st.columns(3), (("Parameters", words.count(size["params"])), ("MACs", words.short(size["macs"])),
@@ -126,6 +128,8 @@ def structure(number: int) -> None:
 
 def estimate(spec: TrainSpec, measured: dict[str, Any] | None) -> str:
     """'about 2 min on this machine', from the small request's own timing."""
+    if measured == {}:
+        return "This combination cannot be trained; the reason stands above."
     per_image = (measured or {}).get("seconds_per_image")
     found = card(base(spec.data))
     if per_image is None or found is None:

@@ -1,5 +1,6 @@
 """Numbers as people read them: thin spaces never, units always, signs on every difference."""
 
+import re
 import time
 
 MINUS = "−"
@@ -76,6 +77,11 @@ def ago(moment: float | None, now: float | None = None) -> str:
         if passed >= length:
             return f"{int(passed // length)} {unit} ago"
     return "just now"
+
+
+def plain(text: str) -> str:
+    """Text from elsewhere (paths, messages, notes) with everything escaped that markdown would read as a sign."""
+    return re.sub(r"([\\*_`\[\]#~$<>|])", r"\\\1", text)
 
 
 def plural(n: int, thing: str) -> str:
