@@ -118,8 +118,15 @@ def test_a_failed_run_says_what_happened_and_offers_a_retry(full):
     assert button(app, "Retry")
 
 
-def test_an_unknown_run_is_said_in_words(full):
-    assert "Run 99 does not exist" in said(opened("runs", run="99"))
+@pytest.mark.parametrize("number", ["99", "-1", "what"])
+def test_an_unknown_run_is_said_in_words(number, full):
+    app = opened("runs", run=number)
+    assert f"Run {number} does not exist" in said(app)
+    assert not app.exception
+
+
+def test_a_link_to_a_run_that_cannot_be_explored_shows_another(full):
+    assert "not one of those" in opened("explore", run=str(FAILED)).warning[0].value
 
 
 def test_a_pruned_run_shows_signed_differences(full):
@@ -171,6 +178,13 @@ def test_a_network_that_cannot_take_the_data_is_said_in_words(empty):
         app.run()
     assert "iris-mlp takes rows of features" in app.error[0].value
     assert not app.exception
+
+
+def test_a_state_dict_is_made_by_the_command_line(full):
+    app = opened("export", run=str(PRUNE))
+    button(app, "Make a state dict (.pt)").click().run(timeout=120)
+    assert not app.error
+    assert len(app.session_state[f"pt-{PRUNE}"]) > 1000
 
 
 def test_the_web_process_stays_free_of_torch(full):
