@@ -2,20 +2,21 @@
 
 import streamlit as st
 
+from pages.ui import cards, live
 from pruning.errors import UserError
 from pruning.jobs import supervisor
-from views.ui import cards, live
 
 st.set_page_config(page_title="Espalier", page_icon=":material/park:", layout="wide")
+st.session_state["inside_app"] = True
 page = st.navigation(
     [
-        st.Page("views/home.py", title="Home", icon=":material/home:", default=True),
-        st.Page("views/train.py", title="Train", icon=":material/model_training:"),
-        st.Page("views/explore.py", title="Explore", icon=":material/tune:"),
-        st.Page("views/runs.py", title="Runs", icon=":material/list:"),
-        st.Page("views/compare.py", title="Compare", icon=":material/scatter_plot:"),
-        st.Page("views/export.py", title="Export", icon=":material/download:"),
-        st.Page("views/help.py", title="Help", icon=":material/help:"),
+        st.Page("pages/home.py", title="Home", icon=":material/home:", default=True),
+        st.Page("pages/train.py", title="Train", icon=":material/model_training:"),
+        st.Page("pages/explore.py", title="Explore", icon=":material/tune:"),
+        st.Page("pages/runs.py", title="Runs", icon=":material/list:"),
+        st.Page("pages/compare.py", title="Compare", icon=":material/scatter_plot:"),
+        st.Page("pages/export.py", title="Export", icon=":material/download:"),
+        st.Page("pages/help.py", title="Help", icon=":material/help:"),
     ]
 )
 try:

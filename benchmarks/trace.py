@@ -49,7 +49,9 @@ def row(name: str) -> str:
 if __name__ == "__main__":
     torch.set_num_threads(1)
     print(f"{platform.processor() or platform.machine()}, 1 thread, torch {torch.__version__}; medians, ms\n")
-    print("| network | groups | parameters at half | MACs at half | trace + certificate | score + plan | prune | re-count |")
+    print(
+        "| network | groups | parameters at half | MACs at half | trace + certificate | score + plan | prune | re-count |"
+    )
     print("|---|---|---|---|---|---|---|---|")
     for chosen in sys.argv[1:] or NAMES:
         print(row(chosen), flush=True)

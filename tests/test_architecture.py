@@ -22,8 +22,8 @@ LAYERS = [  # a module may import from its own line and the lines above it
     ("pruning.engine",),
     ("pruning.jobs",),
     ("pruning.__main__",),
-    ("views.ui",),
-    ("views",),
+    ("pages.ui",),
+    ("pages",),
     ("app",),
 ]
 LAZY = {"torchvision", "sklearn", "mlflow", "ray", "onnx"}  # imported inside the function that needs them
@@ -42,7 +42,7 @@ NO_TORCH = (
 
 
 def modules() -> Iterator[tuple[str, Path]]:
-    for folder in ("pruning", "models", "views"):
+    for folder in ("pruning", "models", "pages"):
         for path in sorted((ROOT / folder).rglob("*.py")):
             yield ".".join(path.relative_to(ROOT).with_suffix("").parts).removesuffix(".__init__"), path
     yield "app", ROOT / "app.py"
@@ -86,7 +86,7 @@ def test_the_engine_knows_nothing_of_the_interface() -> None:
         (name, other)
         for name, path in modules()
         for other, _ in imports(path)
-        if name.split(".")[0] in ("pruning", "models") and other.split(".")[0] in ("streamlit", "plotly", "views")
+        if name.split(".")[0] in ("pruning", "models") and other.split(".")[0] in ("streamlit", "plotly", "pages")
     ]
     assert not wrong
 

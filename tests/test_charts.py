@@ -6,11 +6,11 @@ import zipfile
 import pytest
 from streamlit.testing.v1 import AppTest
 
+from pages.ui import charts, files, series
+from pages.ui.series import Bars, Norms, Point, Series, Tradeoff
 from pruning.channels.map import ChannelMap, Group
 from pruning.plan import Plan
 from pruning.run import Run
-from views.ui import charts, files, series
-from views.ui.series import Bars, Norms, Point, Series, Tradeoff
 
 NETWORK = ChannelMap((Group("conv1", 3, ("conv1",), ()), Group("conv2", 4, ("conv2",), ())), (), (), (), ())
 EPOCH = {"train_loss": 2, "validation_loss": 1, "train_accuracy": 0.5, "validation_accuracy": 0.25}
@@ -97,8 +97,8 @@ def test_the_zip_of_a_run_leaves_out_its_resume_points():
 def every_setting() -> None:
     import streamlit as st
 
+    from pages.ui import forms
     from pruning.spec import DataSettings, ModelSettings, PruneSettings, TrainSettings
-    from views.ui import forms
 
     for start in (DataSettings(), ModelSettings(), TrainSettings(), PruneSettings()):
         made = forms.form(start, type(start).__name__, fixed={"shares": {}} if hasattr(start, "shares") else None)
@@ -114,9 +114,9 @@ def test_a_form_shows_every_setting_and_starts_at_its_defaults():
 def one_setting() -> None:
     import streamlit as st
 
+    from pages.ui import forms
     from pruning.errors import UserError
     from pruning.spec import TrainSettings
-    from views.ui import forms
 
     try:
         st.text(forms.form(TrainSettings(), "train", only=["learning_rate"]).learning_rate)

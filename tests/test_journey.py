@@ -151,3 +151,9 @@ def test_from_first_start_to_a_smaller_network_in_another_process(server, page, 
     told = read_json(Run.of(number).result)["after"]["test_accuracy"]
     assert path.name == f"run-{number}.safetensors"
     assert accuracy_elsewhere(path) == pytest.approx(told, abs=1e-9)
+
+
+def test_a_link_opened_first_on_a_fresh_server_runs_inside_the_app(server, page):
+    page.goto(f"{server}/compare")
+    expect(page.get_by_role("heading", name="Compare", exact=True)).to_be_visible(timeout=MINUTE)
+    expect(page.get_by_test_id("stSidebarNav").get_by_role("link", name="Explore")).to_be_visible(timeout=MINUTE)

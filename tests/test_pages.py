@@ -10,11 +10,11 @@ import psutil
 import pytest
 from streamlit.testing.v1 import AppTest
 
+from pages.ui import words
 from pruning.jobs import supervisor
 from pruning.jobs.store import State, Store
 from pruning.run import home
 from pruning.spec import DataSettings, ModelSettings, PruneSettings, PruneSpec, SweepSpec, TrainSettings, TrainSpec
-from views.ui import words
 
 ROOT = Path(__file__).resolve().parent.parent
 PAGES = ("home", "train", "explore", "runs", "compare", "export", "help")
@@ -25,7 +25,7 @@ def opened(page: str, **link: str) -> AppTest:
     app = AppTest.from_file(str(ROOT / "app.py"), default_timeout=60)
     for name, value in link.items():
         app.query_params[name] = value
-    return app.switch_page(f"views/{page}.py").run()
+    return app.switch_page(f"pages/{page}.py").run()
 
 
 def said(app: AppTest) -> str:
@@ -191,7 +191,7 @@ def test_the_web_process_stays_free_of_torch(full):
     code = (
         "import sys; from streamlit.testing.v1 import AppTest\n"
         "for page in sys.argv[1:]:\n"
-        "    app = AppTest.from_file('app.py', default_timeout=60).switch_page(f'views/{page}.py').run()\n"
+        "    app = AppTest.from_file('app.py', default_timeout=60).switch_page(f'pages/{page}.py').run()\n"
         "    assert not app.exception, page\n"
         "assert 'torch' not in sys.modules"
     )

@@ -1,19 +1,21 @@
 """The small pieces that every page is made of: header, empty state, error, state badge, number tiles."""
 
+import runpy
 from collections.abc import Sequence
+from pathlib import Path
 from typing import Any, Literal
 
 import streamlit as st
 
 from models import MODELS
+from pages.ui import state, words
+from pages.ui.series import CRITERIA
+from pages.ui.terms import TERMS
 from pruning.data import DATASETS
 from pruning.errors import UserError
 from pruning.jobs.store import Row, State
 from pruning.run import Run
 from pruning.spec import PruneSpec
-from views.ui import state, words
-from views.ui.series import CRITERIA
-from views.ui.terms import TERMS
 
 Colour = Literal["gray", "blue", "orange", "green", "red"]
 STATES: dict[State, tuple[str, Colour]] = {
@@ -35,8 +37,20 @@ STAGES = {
 }
 
 
+def inside_app() -> None:
+    """Let app.py run the page when Streamlit started it alone.
+
+    That happens when a page's link is the first thing a server is asked for: until app.py has called st.navigation once,
+    Streamlit takes pages/ for its older page finder.
+    """
+    if "inside_app" not in st.session_state:
+        runpy.run_path(str(Path(__file__).parents[2] / "app.py"), run_name="__main__")
+        st.stop()
+
+
 def header(title: str, line: str, *terms: str) -> None:
     """The page's title, the one line that says what it is for, and the terms behind a question mark."""
+    inside_app()
     with st.container(horizontal=True, vertical_alignment="center", gap="small"):
         st.title(words.plain(title), anchor=False, width="content")
         if terms:
@@ -144,7 +158,7 @@ def choose_run(rows: list[Row], preferred: Row) -> Row:
 
 
 def open_run(number: int) -> None:
-    st.switch_page("views/runs.py", query_params={"run": str(number)})
+    st.switch_page("pages/runs.py", query_params={"run": str(number)})
 
 
 def tile(name: str, value: str, delta: str | None = None, *, good: bool | None = None, help: str | None = None) -> None:

@@ -6,9 +6,9 @@ from typing import Any
 import psutil
 import streamlit as st
 
+from pages.ui import cards, series, state, words
 from pruning.jobs.store import Row, State
 from pruning.run import Run, home
-from views.ui import cards, series, state, words
 
 
 def sidebar() -> None:

@@ -14,10 +14,10 @@ import plotly.graph_objects as go
 import streamlit as st
 from choreographer.browsers import Chromium
 
+from pages.ui import words
 from pruning.errors import UserError
 from pruning.jobs.store import Row
 from pruning.run import Run
-from views.ui import words
 
 NO_BROWSER = "PNG and SVG need Chromium on the server; HTML, CSV and the chart's camera work."
 Deferred = Callable[[], bytes]

@@ -4,7 +4,7 @@ from typing import Any
 
 import plotly.graph_objects as go
 
-from views.ui.series import ACCENT, CRITERIA, DENSE, STYLES, Bars, Learning, Norms, Series, Tradeoff
+from pages.ui.series import ACCENT, CRITERIA, DENSE, STYLES, Bars, Learning, Norms, Series, Tradeoff
 
 CONFIG = {"displaylogo": False, "modeBarButtonsToRemove": ["select2d", "lasso2d", "autoScale2d"]}
 

@@ -2,10 +2,10 @@
 
 import streamlit as st
 
+from pages.ui import cards, charts, example, files, series, state, words
 from pruning.errors import UserError
 from pruning.jobs.store import Row
 from pruning.run import Run
-from views.ui import cards, charts, example, files, series, state, words
 
 
 def network(row: Row) -> None:

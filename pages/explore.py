@@ -2,9 +2,9 @@
 
 import streamlit as st
 
+from pages.ui import cards, example, explorer, state
 from pruning.errors import UserError
 from pruning.jobs.store import State
-from views.ui import cards, example, explorer, state
 
 
 @st.fragment

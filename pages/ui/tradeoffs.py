@@ -4,9 +4,9 @@ from collections.abc import Iterable
 
 import streamlit as st
 
+from pages.ui import cards, charts, files, state, words
+from pages.ui.series import CRITERIA, Point, Series, Tradeoff
 from pruning.spec import PruneSpec
-from views.ui import cards, charts, files, state, words
-from views.ui.series import CRITERIA, Point, Series, Tradeoff
 
 AXES = {
     "params": ("parameters", "Accuracy against parameters"),

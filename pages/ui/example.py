@@ -1,7 +1,7 @@
 """The example that fills every page: a small network on the bundled images, trained, pruned by half, fine-tuned."""
 
+from pages.ui import cards, state
 from pruning.spec import DataSettings, ModelSettings, PruneSettings, PruneSpec, TrainSettings, TrainSpec
-from views.ui import cards, state
 
 BUTTON = "Try the example"
 LINE = (

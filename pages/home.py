@@ -2,7 +2,7 @@
 
 import streamlit as st
 
-from views.ui import cards, example, overview, state
+from pages.ui import cards, example, overview, state
 
 cards.header("Espalier", "Train a network, see which filters matter, prune it by moving sliders, take the smaller one away.",
              "Pruning", "Filter", "Fine-tuning", "Checkpoint")  # fmt: skip
@@ -13,9 +13,9 @@ def starts(primary: bool) -> None:
         if st.button(example.BUTTON, type="primary" if primary else "secondary", help=example.LINE):
             example.start()
         if st.button("Train a network"):
-            st.switch_page("views/train.py")
+            st.switch_page("pages/train.py")
         if st.button("Open a checkpoint", help="Start from weights that you have: .safetensors, .pt, .pth or .th."):
-            st.switch_page("views/train.py", query_params={"open": "checkpoint"})
+            st.switch_page("pages/train.py", query_params={"open": "checkpoint"})
 
 
 def first_start() -> None:

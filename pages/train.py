@@ -5,10 +5,10 @@ from typing import Any
 import streamlit as st
 
 from models import MODELS
+from pages.ui import cards, forms, setup, state
 from pruning.data import DATASETS
 from pruning.errors import UserError
 from pruning.spec import DataSettings, ModelSettings, TrainSettings, TrainSpec
-from views.ui import cards, forms, setup, state
 
 MAIN = ["epochs", "batch_size", "optimizer", "learning_rate", "schedule", "seed"]
 MORE = [name for name in TrainSettings.model_fields if name not in MAIN]

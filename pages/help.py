@@ -5,9 +5,9 @@ from importlib.metadata import version
 
 import streamlit as st
 
+from pages.ui import cards
+from pages.ui.terms import TERMS
 from pruning.run import cache_home, data_home, home
-from views.ui import cards
-from views.ui.terms import TERMS
 
 PACKAGES = ("streamlit", "torch", "torchvision", "plotly", "pandas", "numpy", "pydantic", "safetensors")
 

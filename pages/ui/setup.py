@@ -4,11 +4,11 @@ from typing import Any
 
 import streamlit as st
 
+from pages.ui import cards, live, state, words
 from pruning.data import DATASETS, card
 from pruning.jobs.store import Row, State
 from pruning.run import Run, home, write_atomic
 from pruning.spec import DataSettings, InspectSpec, ModelSettings, PrepareSpec, TrainSpec
-from views.ui import cards, live, state, words
 
 SAMPLE = "fashion-mnist-sample"
 

@@ -5,13 +5,13 @@ from typing import Any
 
 import streamlit as st
 
+from pages.ui import cards, charts, forms, series, state, words
 from pruning.allocate import from_settings
 from pruning.channels.map import ChannelMap, Counts, Group
 from pruning.errors import UserError
 from pruning.jobs.store import Row
 from pruning.plan import Plan
 from pruning.spec import CriterionName, PruneSettings, PruneSpec, Spread, SweepSpec, TrainSettings
-from views.ui import cards, charts, forms, series, state, words
 
 PAGE = 12  # groups whose sliders are shown at once
 SPREADS = {

@@ -5,8 +5,8 @@ from typing import Any
 import pandas as pd
 import streamlit as st
 
+from pages.ui import cards, state, words
 from pruning.jobs.store import Row, State
-from views.ui import cards, state, words
 
 
 def record(row: Row) -> dict[str, Any]:
@@ -65,7 +65,7 @@ def recent(rows: list[Row], most: int = 8) -> None:
     st.subheader("Recent runs", anchor=False)
     table(rows[:most], ["run", "title", "state", "parameters", "accuracy", "validation", "started"], key="recent")
     if len(rows) > most:
-        st.page_link("views/runs.py", label=f"All {len(rows)} runs")
+        st.page_link("pages/runs.py", label=f"All {len(rows)} runs")
 
 
 TOLERANCE = 0.01  # accuracy that a trade-off may give up

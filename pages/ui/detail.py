@@ -5,9 +5,9 @@ from typing import Any
 
 import streamlit as st
 
+from pages.ui import cards, charts, files, live, overview, series, state, tradeoffs, words
 from pruning.jobs.store import Row, State
 from pruning.run import Run
-from views.ui import cards, charts, files, live, overview, series, state, tradeoffs, words
 
 Measured = dict[str, Any]
 
@@ -20,8 +20,8 @@ def unknown(number: str) -> None:
     )
     with st.container(horizontal=True):
         if st.button("All runs", type="primary"):
-            st.switch_page("views/runs.py", query_params={})
-        st.page_link("views/home.py", label="Home")
+            st.switch_page("pages/runs.py", query_params={})
+        st.page_link("pages/home.py", label="Home")
 
 
 def show(row: Row) -> None:
@@ -58,15 +58,15 @@ def actions(row: Row) -> None:
     if row.state is State.CANCELLED and st.button("Resume", help="Goes on from its last checkpoint."):
         retry(row)
     if row.kind != "sweep" and Run.of(row.id).channels.exists():
-        st.page_link("views/explore.py", label="Explore its filters", query_params={"run": str(row.id)})
+        st.page_link("pages/explore.py", label="Explore its filters", query_params={"run": str(row.id)})
     if Run.of(row.id).model.exists():
-        st.page_link("views/export.py", label="Export", query_params={"run": str(row.id)})
+        st.page_link("pages/export.py", label="Export", query_params={"run": str(row.id)})
     for name, number in (("Parent", row.parent), ("Sweep", row.sweep)):
         other = state.find(number)
         if other is not None:
             cards.link(other, name, f"{name}: run {other.id}")
     if st.button("All runs", type="tertiary"):
-        st.switch_page("views/runs.py", query_params={})
+        st.switch_page("pages/runs.py", query_params={})
 
 
 def retry(row: Row) -> None:

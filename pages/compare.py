@@ -3,8 +3,8 @@
 import pandas as pd
 import streamlit as st
 
+from pages.ui import cards, example, files, state, tradeoffs
 from pruning.jobs.store import Row, State
-from views.ui import cards, example, files, state, tradeoffs
 
 COLUMNS = {
     "run": st.column_config.NumberColumn("Run", width=50),

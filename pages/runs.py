@@ -2,8 +2,8 @@
 
 import streamlit as st
 
+from pages.ui import cards, detail, example, overview, state
 from pruning.jobs.store import Row, State
-from views.ui import cards, detail, example, overview, state
 
 TABLE = ["run", "title", "kind", "state", "parameters", "accuracy", "started", "network"]
 STATES = {
@@ -55,6 +55,7 @@ def everything() -> None:
         st.info("No run fits the search and the filters.")
 
 
+cards.inside_app()
 number = st.query_params.get("run")
 row = state.find(number)
 if number is None:
