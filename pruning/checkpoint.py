@@ -61,23 +61,33 @@ def load(path: Path | str) -> nn.Module:
     return network.eval()
 
 
+def own_recipe(path: Path | str) -> dict[str, Any] | None:
+    """The recipe of a file that `save` wrote; None for a checkpoint of another program."""
+    return recipe(path) if Path(path).suffix == ".safetensors" and note(path) is not None else None
+
+
 def recipe(path: Path | str) -> dict[str, Any]:
     """Model name, build arguments, kept ORIGINAL indices as half-open ranges, and what the run noted down."""
-    try:
-        with safe_open(path, "pt") as file:
-            text = (file.metadata() or {}).get(KEY)
-    except FileNotFoundError as error:
-        raise UserError(f"there is no file {path}") from error
-    except (SafetensorError, OSError) as error:
-        raise UserError(
-            f"{path} is not a safetensors file: {error}", do="Choose a model.safetensors of a run."
-        ) from error
+    text = note(path)
     if text is None:
         raise UserError(f"{path} holds no recipe of Espalier", do="Load its weights into a network you name, instead.")
     found: dict[str, Any] = json.loads(text)
     if found["format"] > FORMAT:
         raise UserError(f"{path} was written by a newer Espalier (format {found['format']})", do="Update Espalier.")
     return found
+
+
+def note(path: Path | str) -> str | None:
+    """Our entry in the metadata of a safetensors file."""
+    try:
+        with safe_open(path, "pt") as file:
+            return (file.metadata() or {}).get(KEY)
+    except FileNotFoundError as error:
+        raise UserError(f"there is no file {path}") from error
+    except (SafetensorError, OSError) as error:
+        raise UserError(
+            f"{path} is not a safetensors file: {error}", do="Choose a model.safetensors of a run."
+        ) from error
 
 
 def built(name: str, arguments: Mapping[str, Any]) -> nn.Module:
@@ -158,7 +168,10 @@ def load_weights(model: nn.Module, path: Path | str) -> None:
     if wrong:
         arguments = likely_arguments(tensors)
         fitting = [name for name in candidates() if not misfits(dense(name, arguments).state_dict(), tensors)]
-        advice = f"It fits {', '.join(fitting)}." if fitting else "Choose the network that it was trained with."
+        made_for = f"{arguments['in_channels']} input channels and {arguments['num_classes']} classes"
+        advice = (
+            f"It fits {', '.join(fitting)} for {made_for}." if fitting else "Choose the network it was trained with."
+        )
         raise UserError(f"{Path(path).name} does not fit this network: {'; '.join(wrong[:3])}", do=advice)
     model.load_state_dict({key: tensors.get(key, t) for key, t in model.state_dict().items()})
 

@@ -3,6 +3,7 @@
 import shutil
 from collections.abc import Mapping
 from functools import partial
+from pathlib import Path
 from typing import Any
 
 import torch
@@ -62,12 +63,12 @@ def train(spec: TrainSpec, run: Run, report: Report) -> None:
     dataset = loaded(spec.data, report)
     arguments = build_arguments(dataset.input_shape, len(dataset.classes))
     if not run.model.exists():
-        model = fresh(spec.model, arguments, spec.training.seed)
+        model, recipe = start(spec.model, arguments, spec.training.seed)
         write_atomic(run.summary_before, measure.summary(model, dataset.input_shape))
         explain(model, dataset.input_shape, run, report)
         report.event(f"Built {spec.model.name}: {parameters(model):,} parameters.")
         model = fit(model, dataset, spec.training, run=run, report=report)
-        keep(model, run, {"model": spec.model.name, "arguments": arguments}, dataset)
+        keep(model, run, recipe, dataset)
     finish(run, report, dataset, spec.training, stage="train")
 
 
@@ -106,7 +107,7 @@ def finetune(spec: FinetuneSpec, run: Run, report: Report) -> None:
 def inspect(spec: InspectSpec, run: Run, report: Report) -> None:
     shown = data.card(spec.data) or data.prepare(spec.data, lambda done, of: report.progress("prepare", done, of))
     shape, classes = tuple(shown["input_shape"]), len(shown["classes"])
-    model = fresh(spec.model, build_arguments(shape, classes), 0)
+    model, _ = start(spec.model, build_arguments(shape, classes), 0)
     explain(model, shape, run, report)
     write_atomic(run.summary_before, measure.summary(model, shape))
     seconds = timing.seconds_per_image(model, shape, classes)
@@ -134,12 +135,30 @@ def build_arguments(input_shape: tuple[int, ...], classes: int) -> dict[str, int
     }
 
 
-def fresh(settings: ModelSettings, arguments: Mapping[str, Any], seed: int) -> nn.Module:
+def start(settings: ModelSettings, arguments: Mapping[str, Any], seed: int) -> tuple[nn.Module, dict[str, Any]]:
+    """The network to begin with, and its recipe: fresh, with somebody's weights, or as Espalier saved it, pruned or not."""
     torch.manual_seed(seed)
+    recipe = checkpoint.own_recipe(settings.weights) if settings.weights else None
+    if recipe is not None:
+        same_network(recipe, settings, arguments)
+        return checkpoint.load(settings.weights), recipe
     model = models.build(settings.name, **arguments, pretrained=settings.pretrained)
     if settings.weights:
         checkpoint.load_weights(model, settings.weights)
-    return model
+    return model, {"model": settings.name, "arguments": dict(arguments)}
+
+
+def same_network(recipe: Mapping[str, Any], settings: ModelSettings, arguments: Mapping[str, Any]) -> None:
+    """Raise UserError unless the saved network is the one asked for, made for data of this kind."""
+    for what, saved, wanted in (
+        ("model", recipe["model"], settings.name),
+        *((name, recipe["arguments"].get(name), value) for name, value in arguments.items()),
+    ):
+        if saved != wanted:
+            raise UserError(
+                f"{Path(settings.weights).name} was saved with {what} {saved}, not {wanted}.",
+                do=f"Choose {recipe['model']} and data like {recipe['extra'].get('data', 'that it was trained on')}.",
+            )
 
 
 def finished(number: int) -> Run:

@@ -93,3 +93,10 @@ def test_a_channel_map_survives_json() -> None:
 
 def test_a_form_with_default_settings_removes_half() -> None:
     assert from_settings(CHANNELS, SCORES, PruneSettings()).kept() == {"a": 2, "b": 5}
+
+
+def test_groups_without_scores_stay_whole_unless_they_are_named() -> None:
+    only_b = {"b": SCORES["b"]}
+    assert allocate(CHANNELS, only_b, share=0.5).kept() == {"a": 4, "b": 5}
+    with pytest.raises(UserError, match="no scores for a"):
+        allocate(CHANNELS, only_b, shares={"a": 0.5})

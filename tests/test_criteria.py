@@ -95,3 +95,10 @@ def test_what_cannot_be_scored_is_told_in_a_sentence(network: Tiny) -> None:
         scores(network, "l3")
     with pytest.raises(UserError, match="taylor needs data"):
         score(network, trace(network, torch.empty(1, 2, 8, 8)), "taylor")
+
+
+def test_bn_scale_leaves_groups_without_batch_norm_alone() -> None:
+    mixed = nn.Sequential(
+        nn.Conv2d(2, 4, 3), nn.BatchNorm2d(4), nn.Flatten(), nn.Linear(4 * 36, 8), nn.ReLU(), nn.Linear(8, 3)
+    )
+    assert scores(mixed, "bn-scale").keys() == {"0"}

@@ -5,7 +5,7 @@ import torch
 import toy
 from torch import nn
 
-from pruning import checkpoint, data, engine, train, verify
+from pruning import checkpoint, data, engine, equivalence, train
 from pruning.channels.map import ChannelMap
 from pruning.errors import UserError
 from pruning.evaluate import evaluate
@@ -108,8 +108,8 @@ class StopsIn(FolderReport):
 
 def test_a_network_that_is_not_the_same_function_is_never_saved(monkeypatch):
     execute(1, TRAIN)
-    monkeypatch.setattr(verify, "TOLERANCE", -1.0)
-    with pytest.raises(verify.VerifyError):
+    monkeypatch.setattr(equivalence, "TOLERANCE", -1.0)
+    with pytest.raises(equivalence.VerifyError):
         execute(2, PruneSpec(parent=1, finetune=ONE))
     assert not Run.of(2).model.exists()
 
@@ -134,6 +134,17 @@ def test_a_training_can_start_from_the_weights_of_another():
     settings = ModelSettings(name="fashion-cnn", weights=str(first.model))
     second = execute(2, TRAIN.model_copy(update={"model": settings, "training": TrainSettings(epochs=0)}))
     assert toy.digest(checkpoint.load(second.model)) == toy.digest(checkpoint.load(first.model))
+
+
+def test_a_training_can_go_on_from_a_saved_pruned_network():
+    execute(1, TRAIN)
+    small = execute(2, PruneSpec(parent=1, pruning=CUT, finetune=TrainSettings(epochs=0)))
+    reopened = ModelSettings(name="fashion-cnn", weights=str(small.model))
+    run = execute(3, TRAIN.model_copy(update={"model": reopened}))
+    assert read_json(run.result)["after"]["params"] == 79_120
+    assert checkpoint.recipe(run.model)["keep"] == checkpoint.recipe(small.model)["keep"]
+    with pytest.raises(UserError, match="was saved with model fashion-cnn, not scnnb"):
+        execute(4, TRAIN.model_copy(update={"model": ModelSettings(name="scnnb", weights=str(small.model))}))
 
 
 def test_an_inspected_network_says_its_size_and_speed():

@@ -1,6 +1,6 @@
 """The explorer: criterion, spread and shares → the plan, its exact numbers and pictures, all without torch."""
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from typing import Any
 
 import streamlit as st
@@ -38,7 +38,7 @@ def show(row: Row, whole: ChannelMap, scored: dict[str, Any]) -> None:
     numbers, (left, right) = st.container(), st.columns(2, gap="large")
     bars = left.container()
     with left:
-        wish = wish.model_copy(update={"shares": group_shares(row.id, whole, wish)})
+        wish = wish.model_copy(update={"shares": group_shares(row.id, whole, wish, scores)})
         protected(whole)
     plan = from_settings(whole, scores, wish)
     with numbers:
@@ -95,9 +95,11 @@ def one_group(plan: Plan, scores: dict[str, Any], wish: PruneSettings) -> str:
     chosen = st.selectbox("Group", names, key="group", bind="query-params", help="The group whose filters are shown.")
     group = plan.channels.groups[names.index(chosen)]
     keep = plan.keep.get(chosen, range(group.units))
-    st.plotly_chart(
-        charts.norms(series.norms(chosen, wish.criterion, scores[chosen], keep)), key="norms", config=charts.CONFIG
-    )
+    if chosen in scores:
+        curve = series.norms(chosen, wish.criterion, scores[chosen], keep)
+        st.plotly_chart(charts.norms(curve), key="norms", config=charts.CONFIG)
+    else:
+        st.info(f"{series.CRITERIA[wish.criterion]} has nothing to judge {words.plain(chosen)} by, so it stays whole.")
     for line in facts(group, len(keep), wish.floor):
         st.caption(words.plain(line))
     if " more" in listed(group.layers) + listed(group.coupled):
@@ -129,7 +131,7 @@ def listed(names: Sequence[str], most: int = 6) -> str:
     return ", ".join(names) if rest < 2 else f"{', '.join(names[:most])} and {rest} more"
 
 
-def group_shares(number: int, whole: ChannelMap, wish: PruneSettings) -> dict[str, float]:
+def group_shares(number: int, whole: ChannelMap, wish: PruneSettings, scores: Mapping[str, Any]) -> dict[str, float]:
     """One slider a group, where the spread has a say for single groups; only what differs from the overall share."""
     if wish.spread not in BY_GROUP:
         return {}
@@ -137,11 +139,11 @@ def group_shares(number: int, whole: ChannelMap, wish: PruneSettings) -> dict[st
     chosen: dict[str, float] = st.session_state.setdefault(f"shares-{number}-{wish.spread}", {})
     with st.expander(f"Share per group ({len(chosen)} set)" if chosen else "Share per group",
                      expanded=len(whole.groups) <= PAGE or wish.spread is Spread.GROUPS):  # fmt: skip
-        sliders(number, page_of(whole.groups), overall, chosen)
+        sliders(number, page_of(whole.groups), overall, chosen, scores)
         if chosen and st.button("Back to the overall share" if overall else "Set all to 0 %"):
             chosen.clear()
             st.rerun(scope="fragment")
-    return dict(chosen)
+    return {name: share for name, share in chosen.items() if name in scores}
 
 
 def page_of(groups: tuple[Group, ...]) -> tuple[Group, ...]:
@@ -154,11 +156,14 @@ def page_of(groups: tuple[Group, ...]) -> tuple[Group, ...]:
     return pages[names.index(shown or names[0])]
 
 
-def sliders(number: int, groups: tuple[Group, ...], overall: float, chosen: dict[str, float]) -> None:
+def sliders(
+    number: int, groups: tuple[Group, ...], overall: float, chosen: dict[str, float], scores: Mapping[str, Any]
+) -> None:
     for cell, group in zip(forms.grid(len(groups), 2), groups, strict=True):
         key = f"share-{number}-{group.name}"
-        st.session_state[key] = chosen.get(group.name, overall)
-        cell.slider(f"{group.name} ({group.units})", 0.0, 0.99, step=0.01, format="percent", key=key,
+        judged = group.name in scores
+        st.session_state[key] = chosen.get(group.name, overall) if judged else 0.0
+        cell.slider(f"{group.name} ({group.units})", 0.0, 0.99, step=0.01, format="percent", key=key, disabled=not judged,
                     on_change=remember, args=(chosen, group.name, key, overall))  # fmt: skip
 
 
@@ -229,6 +234,8 @@ def sweep(row: Row, wish: PruneSettings) -> None:
     )
     tuning = finetuning("sweep")
     runs = len(criteria) * len(shares)
+    if wish.shares and wish.spread in BY_SHARE:
+        st.caption("Groups whose share you set by hand keep it in every run of the sweep.")
     if not st.button(f"Start {words.plural(runs, 'run')}", type="primary", disabled=not runs, key="sweep-start"):
         return
     if wish.spread not in BY_SHARE:
@@ -237,5 +244,5 @@ def sweep(row: Row, wish: PruneSettings) -> None:
         )
     names = ", ".join(series.CRITERIA[c] for c in criteria)
     spec = SweepSpec(title=f"Sweep of {names}", parent=row.id, criteria=tuple(criteria), shares=tuple(shares),
-                     pruning=wish.model_copy(update={"shares": {}}), finetune=tuning)  # fmt: skip
+                     pruning=wish, finetune=tuning)  # fmt: skip
     cards.open_run(state.submit(spec)[0])

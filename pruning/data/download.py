@@ -6,6 +6,7 @@ import tempfile
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from pathlib import Path
+from urllib.error import URLError
 
 from pruning.errors import UserError
 
@@ -29,10 +30,18 @@ def into(folder: Path, files: list[str], fetch: Callable[[Path], Path], *, title
         RuntimeError,
     ) as error:  # URLError and BadGzipFile are OSErrors, a wrong md5 RuntimeError
         raise UserError(
-            f"{title} could not be downloaded ({type(error).__name__}: {error})",
+            f"{title} could not be downloaded: {in_words(error)}",
             do=f"Put {', '.join(files)} into {folder}, or try again with a connection;"
             " fashion-mnist-sample needs no download.",
         ) from error
+
+
+def in_words(error: BaseException) -> str:
+    """Why a download failed, without the wrapping of the libraries."""
+    reason = error.reason if isinstance(error, URLError) else error
+    if isinstance(reason, socket.gaierror):
+        return "the server's name cannot be looked up, so there seems to be no connection"
+    return str(reason) or type(reason).__name__
 
 
 @contextmanager
