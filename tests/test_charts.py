@@ -19,6 +19,14 @@ TRADE = Tradeoff(
 )
 
 
+def test_runs_of_one_size_become_their_mean_with_its_spread():
+    points = [Point(2, 50.0, 0.8, "half"), Point(5, 50.0, 0.9, "half"), Point(3, 10.0, 0.5, "tenth")]
+    assert series.averaged(points) == (
+        Point(3, 10.0, 0.5, "tenth"),
+        Point(2, 50.0, pytest.approx(0.85), "half, mean of 2 runs", pytest.approx(0.0707, abs=1e-4), 2),
+    )
+
+
 def test_bars_count_kept_and_removed_units():
     plan = Plan(NETWORK, {"conv2": (1, 3)})
     assert series.bars(plan) == Bars(("conv1", "conv2"), (3, 2), (0, 2), ("", ""))
@@ -46,6 +54,8 @@ def test_a_tradeoff_has_one_csv_row_a_point():
         "what": "dense",
         "parameters": 100.0,
         "test accuracy": 0.9,
+        "standard deviation": 0.0,
+        "runs": 1,
     }
     assert len(TRADE.rows()) == 2
 
@@ -77,7 +87,9 @@ def test_what_is_removed_is_hollow():
 
 def test_a_chart_can_be_taken_away_as_page_and_table():
     assert b"plotly" in files.html(charts.tradeoff(TRADE))
-    assert files.table(TRADE.rows()).splitlines()[0] == b"series,run,what,parameters,test accuracy"
+    assert (
+        files.table(TRADE.rows()).splitlines()[0] == b"series,run,what,parameters,test accuracy,standard deviation,runs"
+    )
 
 
 @pytest.mark.browser

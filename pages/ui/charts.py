@@ -33,6 +33,7 @@ def _line(series: Series, style: tuple[str, str, str]) -> go.Scatter:
         name=series.name,
         x=[p.x for p in series.points],
         y=[100 * p.y for p in series.points],
+        error_y={"array": [100 * p.spread for p in series.points], "visible": any(p.spread for p in series.points)},
         customdata=[[p.run, p.note] for p in series.points],
         mode="lines+markers" if series.is_curve else "markers",
         line={"color": colour, "dash": dash, "width": 2},

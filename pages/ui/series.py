@@ -2,6 +2,7 @@
 
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass, field
+from statistics import mean, stdev
 from typing import Any
 
 from pruning.channels.map import ChannelMap
@@ -26,6 +27,8 @@ class Point:
     x: float
     y: float
     note: str = ""
+    spread: float = 0.0  # standard deviation over `count` runs that differ in nothing but their seeds
+    count: int = 1
 
 
 @dataclass(frozen=True)
@@ -48,8 +51,33 @@ class Tradeoff:
         """One row a point, for CSV."""
         named = [(s.name, p) for s in self.series for p in s.points] + [("baseline", p) for p in self.baselines]
         return [
-            {"series": name, "run": p.run, "what": p.note, self.x_title: p.x, "test accuracy": p.y} for name, p in named
+            {
+                "series": name,
+                "run": p.run,
+                "what": p.note,
+                self.x_title: p.x,
+                "test accuracy": p.y,
+                "standard deviation": p.spread,
+                "runs": p.count,
+            }
+            for name, p in named
         ]
+
+
+def averaged(points: Iterable[Point]) -> tuple[Point, ...]:
+    """One point for each x, ascending: the mean over the runs of that size, with their spread."""
+    found: dict[float, list[Point]] = {}
+    for point in points:
+        found.setdefault(point.x, []).append(point)
+    return tuple(_mean(alike) for _, alike in sorted(found.items()))
+
+
+def _mean(points: list[Point]) -> Point:
+    first, values = points[0], [p.y for p in points]
+    if len(points) == 1:
+        return first
+    note = f"{first.note}, mean of {len(points)} runs"
+    return Point(first.run, first.x, mean(values), note, stdev(values), len(points))
 
 
 @dataclass(frozen=True)

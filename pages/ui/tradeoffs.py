@@ -1,12 +1,13 @@
 """Accuracy against cost over many runs: which points belong to which curve, and the chart with its files."""
 
+import json
 from collections.abc import Iterable
 
 import streamlit as st
 
 from pages.ui import cards, charts, files, state, words
-from pages.ui.series import CRITERIA, Point, Series, Tradeoff
-from pruning.spec import PruneSpec
+from pages.ui.series import CRITERIA, Point, Series, Tradeoff, averaged
+from pruning.spec import FinetuneSpec, PruneSpec, TrainSpec
 
 AXES = {
     "params": ("parameters", "Accuracy against parameters"),
@@ -16,8 +17,12 @@ AXES = {
 
 
 def of(numbers: Iterable[int], axis: str) -> Tradeoff:
-    """A curve for every criterion of a sweep, loose points for single runs; parents are the baselines."""
+    """A curve for every criterion of a sweep, loose points for single runs; parents are the baselines.
+
+    Sweeps that differ in nothing but their seeds are one curve, of means.
+    """
     curves: dict[tuple[str, str, int], list[Point]] = {}
+    alike: dict[str, int] = {}  # settings but for the seeds -> the first sweep with them
     baselines: dict[int, Point] = {}
     for number in numbers:
         point, row, spec = point_of(number, axis), state.find(number), state.specification(number)
@@ -25,7 +30,8 @@ def of(numbers: Iterable[int], axis: str) -> Tradeoff:
             continue
         base: Point | None = point
         if isinstance(spec, PruneSpec):
-            key = (CRITERIA[spec.pruning.criterion], state.network(spec.parent), row.sweep or 0)
+            sweep = alike.setdefault(seedless(spec), row.sweep) if row.sweep else 0
+            key = (CRITERIA[spec.pruning.criterion], state.network(spec.parent), sweep)
             curves.setdefault(key, []).append(point)
             base = point_of(spec.parent, axis)
         if base is not None:
@@ -41,8 +47,18 @@ def _named(curves: dict[tuple[str, str, int], list[Point]]) -> tuple[Series, ...
     for (criterion, network, sweep), points in sorted(curves.items()):
         parts = [criterion, network if len(networks) > 1 else "", f"sweep {sweep}" if len(sweeps) > 1 and sweep else ""]
         name = " · ".join(part for part in [*parts, "" if sweep else "single run"] if part)
-        found.append(Series(name, tuple(sorted(points, key=lambda p: p.x)), is_curve=bool(sweep)))
+        curve = averaged(points) if sweep else tuple(sorted(points, key=lambda p: p.x))
+        found.append(Series(name, curve, is_curve=bool(sweep)))
     return tuple(found)
+
+
+def seedless(spec: PruneSpec | FinetuneSpec | TrainSpec) -> str:
+    """What a run of a sweep was asked for, and its parents before it, without seeds, titles, criterion and share."""
+    own = spec.model_dump(mode="json", exclude={"title": True, "parent": True, "pruning": {"seed", "share", "criterion"},
+                                                "finetune": {"seed"}, "training": {"seed"}})  # fmt: skip
+    parent = state.specification(spec.parent) if not isinstance(spec, TrainSpec) else None
+    before = seedless(parent) if isinstance(parent, PruneSpec | FinetuneSpec | TrainSpec) else ""
+    return json.dumps(own, sort_keys=True) + before
 
 
 def point_of(number: int, axis: str) -> Point | None:
