@@ -33,8 +33,9 @@ def allocate(
     or alone (others stay whole); `filters` = n of every group (`"per-layer"`), of all (`"total"`), or per group by name.
     Every group keeps at least `floor` units; groups without scores stay whole. Raises UserError for a share outside [0, 1) or an unknown group.
     """
-    check(channels, share, shares or {}, filters)
     spread = spread or default_spread(share, filters)
+    check(channels, share, shares or {}, filters)
+    refuse_idle(spread, share, shares, filters)
     vectors = {g.name: np.asarray(scores[g.name], np.float64) for g in channels.groups if g.name in scores}
     sizes = {g.name: g.units for g in channels.groups}
     if spread in (Spread.GLOBAL, Spread.TOTAL):
@@ -73,6 +74,32 @@ def from_settings(channels: ChannelMap, scores: Scores, settings: PruneSettings)
     )
 
 
+def refuse_idle(
+    spread: str, share: float | None, shares: Mapping[str, float] | None, filters: int | Mapping[str, int] | None
+) -> None:
+    """Raise UserError for a spread that is none, or a wish that it would not read."""
+    reads = {
+        Spread.UNIFORM: share is not None or bool(shares) or isinstance(filters, Mapping),
+        Spread.GROUPS: share is None and (shares is not None or isinstance(filters, Mapping)),
+        Spread.GLOBAL: share is not None and not shares,
+        Spread.PER_LAYER: isinstance(filters, int) and not shares,
+        Spread.TOTAL: isinstance(filters, int) and not shares,
+    }
+    if spread not in reads:
+        raise UserError(f"spread={spread!r} is not one of {', '.join(Spread)}")
+    if not reads[Spread(spread)]:
+        raise UserError(f"spread={str(spread)!r} does not go with what was given", do=NEEDS[Spread(spread)])
+
+
+NEEDS = {
+    Spread.UNIFORM: "Give share=, the share to remove of every group.",
+    Spread.GROUPS: "Give shares= or filters=, by group name, and no overall share.",
+    Spread.GLOBAL: "Give share=, the share to remove of all units, and no shares of single groups.",
+    Spread.PER_LAYER: "Give filters=, the number to remove of every group.",
+    Spread.TOTAL: "Give filters=, the number to remove over all groups.",
+}
+
+
 def check(
     channels: ChannelMap, share: float | None, shares: Mapping[str, float], filters: int | Mapping[str, int] | None
 ) -> None:
@@ -82,8 +109,8 @@ def check(
         if name not in names:
             raise UserError(f"group={name!r} is not one of {', '.join(names)}", do="Name a group of this network.")
     for what, value in (("share", share), *((f"share of {n}", s) for n, s in shares.items())):
-        if value is not None and not 0 <= value < 1:
-            raise UserError(f"{what}={value} is not in [0, 1)", do="Give the share to remove, e.g. 0.5 for half.")
+        if value is not None and not (isinstance(value, int | float) and 0 <= value < 1):
+            raise UserError(f"{what}={value!r} is not in [0, 1)", do="Give the share to remove, e.g. 0.5 for half.")
     for what, n in (*counted.items(), ("filters", filters if isinstance(filters, int) else 0)):
         if n < 0:
             raise UserError(f"{what}={n} filters cannot be removed", do="Give a number of filters ≥ 0.")

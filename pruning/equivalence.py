@@ -1,10 +1,11 @@
 """Proof by measurement: the pruned network equals its masked original, in float64, on sampled inputs."""
 
 import copy
+from typing import Any
 
 import torch
 from torch import Tensor, nn
-from torch.utils._pytree import tree_leaves
+from torch.utils._pytree import tree_leaves, tree_map
 
 from pruning.errors import UserError
 from pruning.plan import Plan
@@ -17,19 +18,19 @@ class VerifyError(RuntimeError):
     """The pruned network is not the function it should be; it must not be saved or shown."""
 
 
-def verify(model: nn.Module, small: nn.Module, plan: Plan, example_input: Tensor | None = None) -> float:
+def verify(model: nn.Module, small: nn.Module, plan: Plan, example_input: Any = None) -> float:
     """Largest |masked − pruned| ÷ largest |masked| over all outputs, in float64 on the CPU, in eval mode.
 
-    Inputs are `example_input` (N, …), or two standard normal examples. Raises VerifyError above 1e-9, unless the plan
-    removes units of a group that is marked approximate (layer norm, group norm), whose difference is only measured.
+    Inputs are `example_input` (a tensor (N, …) or a tuple of inputs), or two standard normal examples. Raises VerifyError
+    above 1e-9, unless the plan removes units of a group that is marked approximate (layer norm, group norm), whose
+    difference is only measured; also when all outputs are zero, as that would prove nothing.
     """
-    if example_input is None:
-        generator = torch.Generator().manual_seed(0)
-        example_input = torch.randn((2, *plan.channels.input_shape), generator=generator, dtype=torch.float64)
-    whole = outputs(masked(model, plan), example_input)
-    pruned = outputs(small, example_input)
+    inputs = sampled(plan) if example_input is None else example_input
+    whole, pruned = outputs(masked(model, plan), inputs), outputs(small, inputs)
     if [t.shape for t in whole] != [t.shape for t in pruned]:
         raise VerifyError("the pruned network's outputs have other shapes than the masked original's")
+    if plan.removed() and not any(t.any() for t in whole):
+        raise VerifyError("all outputs are zero, so nothing is proven; is the last layer still untrained?")
     difference = max(relative(a, b) for a, b in zip(whole, pruned, strict=True))
     if not difference <= TOLERANCE and exact(plan):
         raise VerifyError(
@@ -38,20 +39,36 @@ def verify(model: nn.Module, small: nn.Module, plan: Plan, example_input: Tensor
     return difference
 
 
+def sampled(plan: Plan) -> Tensor:
+    """Two standard normal examples of the shape that the network was traced with."""
+    if not plan.channels.input_shape:
+        raise UserError("the network takes several inputs", do="Give example_input=, a tuple of them.")
+    generator = torch.Generator().manual_seed(0)
+    return torch.randn((2, *plan.channels.input_shape), generator=generator, dtype=torch.float64)
+
+
 def exact(plan: Plan) -> bool:
     """Whether no removed unit belongs to an approximate group."""
     removed = plan.removed()
     return not any(group.approximate and group.name in removed for group in plan.channels.groups)
 
 
-def outputs(model: nn.Module, example_input: Tensor) -> list[Tensor]:
+def outputs(model: nn.Module, inputs: Any) -> list[Tensor]:
     """All output tensors of a float64 copy on the CPU, in eval mode; raises UserError when it cannot run."""
     twin = copy.deepcopy(model).to("cpu", torch.float64).eval()
+    given = tree_map(on_cpu, tuple(inputs) if isinstance(inputs, tuple | list) else (inputs,))
     try:
         with torch.no_grad():
-            return [t for t in tree_leaves(twin(example_input.to("cpu", torch.float64))) if isinstance(t, Tensor)]
+            return [t for t in tree_leaves(twin(*given)) if isinstance(t, Tensor)]
     except RuntimeError as error:
-        raise UserError(f"the network cannot run on an input of shape {tuple(example_input.shape)}: {error}") from error
+        raise UserError(f"the network cannot run on the example input: {error}") from error
+
+
+def on_cpu(value: Any) -> Any:
+    """A tensor on the CPU, floats in float64; anything else as it is."""
+    if not isinstance(value, Tensor):
+        return value
+    return value.to("cpu", torch.float64) if value.is_floating_point() else value.to("cpu")
 
 
 def relative(a: Tensor, b: Tensor) -> float:

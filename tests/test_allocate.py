@@ -62,6 +62,11 @@ def test_no_group_falls_below_the_floor(wish: dict[str, object]) -> None:
         ({"shares": {"a": -0.1}}, r"share of a=-0.1 is not in"),
         ({"shares": {"c": 0.1}}, "group='c' is not one of a, b"),
         ({"filters": -1}, "filters=-1"),
+        ({"share": "half"}, "share='half' is not in"),
+        ({"share": 0.5, "spread": "foo"}, "spread='foo' is not one of uniform"),
+        ({}, "spread='groups' does not go with what was given"),
+        ({"share": 0.5, "spread": "total"}, "spread='total' does not go with what was given"),
+        ({"shares": {"a": 0.3}, "spread": "global"}, "spread='global' does not go with what was given"),
     ],
 )
 def test_an_impossible_wish_is_told_in_a_sentence(wish: dict[str, object], message: str) -> None:

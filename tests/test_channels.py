@@ -156,6 +156,51 @@ def test_tracing_changes_nothing() -> None:
     assert all(torch.equal(before[name], tensor) for name, tensor in network.state_dict().items())
 
 
+def test_a_module_under_two_names_keeps_its_weights() -> None:
+    network = Net(conv(8, 8), 8)
+    network.again = nn.ModuleList([network.conv, network.middle])
+    before = {name: tensor.clone() for name, tensor in network.state_dict().items()}
+    proven(network, (3, 8, 8))
+    assert all(torch.equal(before[n], t) for n, t in network.state_dict().items() if "bn" not in n)
+
+
+class TwoInputs(nn.Module):
+    def __init__(self) -> None:
+        super().__init__()
+        self.words, self.conv = nn.Embedding(9, 6), nn.Conv2d(3, 8, 3)
+        self.fc = nn.Linear(14, 4)
+
+    def forward(self, image: Tensor, word: Tensor) -> Tensor:
+        return self.fc(torch.cat([self.conv(image).mean((2, 3)), self.words(word)], 1))
+
+
+def test_several_inputs_of_several_types_are_traced_and_verified() -> None:
+    network, inputs = TwoInputs(), (torch.randn(2, 3, 8, 8), torch.tensor([1, 5]))
+    channels = trace(network, inputs)
+    plan = random_plan(network, channels, 3)
+    assert {g.name for g in channels.groups} == {"words", "conv"}
+    assert verify(network, prune(network, plan), plan, inputs) < 1e-12
+    with pytest.raises(UserError, match="takes several inputs"):
+        verify(network, prune(network, plan), plan)
+
+
+def test_a_threshold_on_a_width_is_seen() -> None:
+    branch = Call(lambda m, x: x if x.shape[1] > 4 else 2 * x)
+    assert {p.name: p.reason for p in trace(Net(branch, 8), torch.empty(1, 3, 8, 8)).protected}["conv"]
+
+
+def test_layers_with_a_computed_weight_say_so() -> None:
+    network = Net(nn.utils.parametrizations.weight_norm(conv(8, 8)), 8)
+    reasons = {p.name: p.reason for p in proven(network, (3, 8, 8)).protected}
+    assert reasons["middle"] == "its weight is computed from other parameters"
+
+
+def test_steps_that_depend_on_values_are_told() -> None:
+    network = Net(Call(lambda m, x: x if x.mean() > 0 else -x), 8)
+    with pytest.raises(UserError, match="depends on the values of its data"):
+        trace(network, torch.empty(1, 3, 8, 8))
+
+
 FAMILIES = [
     "alexnet", "vgg11", "vgg11_bn", "resnet18", "resnet50", "mobilenet_v2", "mobilenet_v3_small", "mobilenet_v3_large",
     "densenet121", "squeezenet1_0", "squeezenet1_1", "googlenet", "resnext50_32x4d", "efficientnet_b0", "mnasnet0_5",

@@ -76,6 +76,15 @@ def test_the_proof_notices_a_wrong_cut(damage: str) -> None:
         verify(network, small, plan)
 
 
+def test_zero_outputs_prove_nothing() -> None:
+    network = small_network()
+    for parameter in network[4].parameters():
+        nn.init.zeros_(parameter)
+    plan = half(network)
+    with pytest.raises(VerifyError, match="all outputs are zero"):
+        verify(network, prune(network, plan), plan)
+
+
 def test_a_plan_for_another_network_changes_nothing() -> None:
     other = nn.Sequential(nn.Conv2d(1, 9, 3), nn.BatchNorm2d(9), nn.ReLU(), nn.Flatten(), nn.Linear(9 * 36, 4))
     with pytest.raises(UserError, match="does not fit this network"):

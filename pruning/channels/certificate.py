@@ -83,20 +83,24 @@ def skeleton(model: nn.Module) -> nn.Module:
     return copy.deepcopy(model, memo)
 
 
-def probe_plan(channels: ChannelMap) -> Plan:
-    """A different random part of every group: equal shares would hide what differs between groups."""
+def probe_plans(channels: ChannelMap) -> tuple[Plan, Plan]:
+    """A different random part of every group, as equal shares would hide what differs between groups; and hardly anything.
+
+    Two units are the least: a dimension of one broadcasts.
+    """
     rng = np.random.default_rng(0)
-    keep = {
-        g.name: rng.choice(g.units, rng.integers(min(2, g.units), g.units), replace=False)
-        for g in channels.groups
-        if g.units > 2
-    }
+    wide = [g for g in channels.groups if g.units > 2]
+    some = {g.name: rng.choice(g.units, rng.integers(2, g.units), replace=False) for g in wide}
+    few = {g.name: np.arange(2) for g in wide}
+    return probe_plan(channels, some), probe_plan(channels, few)
+
+
+def probe_plan(channels: ChannelMap, keep: dict[str, Array]) -> Plan:
     return Plan(channels, {name: tuple(sorted(kept.tolist())) for name, kept in keep.items()})
 
 
-def cut(model: nn.Module, channels: ChannelMap, label_units: Array) -> tuple[nn.Module, Array]:
-    """The probe network on meta, and which labels stay in it."""
-    plan = probe_plan(channels)
-    kept = [np.isin(np.arange(g.units), plan.keep.get(g.name, range(g.units))) for g in channels.groups]
+def cut(model: nn.Module, plan: Plan, label_units: Array) -> tuple[nn.Module, Array]:
+    """The network cut on meta, and which labels stay in it."""
+    kept = [np.isin(np.arange(g.units), plan.keep.get(g.name, range(g.units))) for g in plan.channels.groups]
     stays = np.concatenate([np.empty(0, bool), *kept, [True]])
     return prune(skeleton(model), plan), stays[label_units].astype(np.int64)

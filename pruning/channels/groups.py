@@ -5,6 +5,7 @@ from collections.abc import Iterable
 
 import numpy as np
 from torch import nn
+from torch.nn.modules.conv import _ConvNd
 
 from pruning.channels.labels import Array, Solution
 from pruning.channels.map import ChannelMap, Group, Linear, Protected, Term
@@ -13,6 +14,7 @@ from pruning.channels.tape import Dims, Tape
 Place = tuple[str, int]  # (parameter or buffer, dimension)
 UNUSED = "the forward pass never uses it"
 SINGLE = "it has a single channel"
+COMPUTED = "its weight is computed from other parameters"
 
 
 def gather(model: nn.Module, tape: Tape, input_shape: tuple[int, ...]) -> tuple[ChannelMap, Array]:
@@ -36,7 +38,7 @@ def gather(model: nn.Module, tape: Tape, input_shape: tuple[int, ...]) -> tuple[
 
     channels = ChannelMap(
         groups=groups,
-        protected=protect(tape, components, group_of, solution),
+        protected=(*protect(tape, components, group_of, solution), *silent(model, tape)),
         params=fold(term(1, components[n]) for n, _ in model.named_parameters()),
         macs=fold(term(f, [solution.component[a] for a in dims]) for f, dims in tape.macs),
         bytes=fold(term(stored[n].element_size(), components[n]) for n in stored),
@@ -109,6 +111,18 @@ def protect(tape: Tape, components: dict[str, Dims], group_of: Array, solution: 
             key = (layer(name), solution.pinned.get(component, SINGLE))
             found[key] = found.get(key, 0) + 1
     return tuple(Protected(name, units, reason) for (name, reason), units in found.items())
+
+
+def silent(model: nn.Module, tape: Tape) -> list[Protected]:
+    """Layers none of whose parameters were seen to make channels: unused ones, and weights computed from something else."""
+    seen = {layer(name) for name, _ in tape.producers}
+    found = []
+    for name, module in model.named_modules():
+        if isinstance(module, _ConvNd | nn.Linear) and name not in seen:
+            own = [n for n in tape.parameters if n.startswith(f"{name}.")]
+            reason = COMPUTED if tape.used & set(own) else UNUSED
+            found.append(Protected(name, len(module.weight), reason))
+    return found
 
 
 def linear(group_of: Array, sizes: list[int]) -> Linear:

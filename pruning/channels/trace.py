@@ -7,12 +7,12 @@ from typing import Any
 
 import torch
 from torch import Tensor, nn
-from torch.func import functional_call
 from torch.utils._python_dispatch import TorchDispatchMode
 from torch.utils._pytree import tree_leaves, tree_map
 
-from pruning.channels.certificate import LAYOUT, Probe, Step, constants, cut
+from pruning.channels.certificate import LAYOUT, Probe, Step, constants, cut, probe_plans
 from pruning.channels.groups import gather
+from pruning.channels.labels import Array
 from pruning.channels.map import ChannelMap
 from pruning.channels.reshapes import RESHAPES
 from pruning.channels.rules import RULES, pointwise, tensors
@@ -22,6 +22,18 @@ from pruning.errors import UserError
 ALL_RULES = RULES | RESHAPES
 ROUNDS = 30  # a network with more hard-coded numbers than this is left alone
 HARD_CODED = "its size is written in the network's code"
+UNTRACEABLE = (  # part of torch's message, what it means, what to do
+    (
+        "cannot be called on meta tensors",
+        "what it does depends on the values of its data",
+        "Train and compare it as it is; only networks whose steps do not depend on values can be pruned.",
+    ),
+    (
+        "not on the expected device meta",
+        "it holds a tensor that is neither a parameter nor a buffer",
+        "Register it with register_buffer.",
+    ),
+)
 
 
 def trace(model: nn.Module, example_input: Any) -> ChannelMap:
@@ -38,8 +50,7 @@ def trace(model: nn.Module, example_input: Any) -> ChannelMap:
         shape = tuple(example_input.shape[1:]) if isinstance(example_input, Tensor) else ()
         for _ in range(ROUNDS):
             channels, label_units = gather(model, tape, shape)
-            small, stays = cut(model, channels, label_units)
-            fault = follow(small, Probe(steps, stays), example_input)
+            fault = first_fault(model, channels, label_units, steps, example_input)
             if fault is None:
                 return channels
             for a in itertools.chain(*fault.inputs, *filter(None, fault.outputs)):
@@ -49,41 +60,76 @@ def trace(model: nn.Module, example_input: Any) -> ChannelMap:
         return gather(model, tape, shape)[0]
 
 
-def follow(small: nn.Module, probe: Probe, example_input: Any) -> Step | None:
-    """Run the cut network beside the dense one's steps; the first step that differs, or None."""
-    tape = Tape()
-    try:
-        run(small, Recorder(tape, probe), example_input, training=False, batch=1)
-    except UserError:
-        probe.broke()
-    return probe.fault
+def first_fault(
+    model: nn.Module, channels: ChannelMap, label_units: Array, steps: list[Step], example_input: Any
+) -> Step | None:
+    """The first step at which a cut network does not do what the dense one's labels foretell, or None."""
+    for plan in probe_plans(channels):
+        small, stays = cut(model, plan, label_units)
+        probe = Probe(steps, stays)
+        try:
+            run(small, Recorder(Tape(), probe), example_input, training=False, batch=1)
+        except UserError:
+            probe.broke()
+        if probe.fault is not None:
+            return probe.fault
+    return None
 
 
 def run(model: nn.Module, recorder: "Recorder", example_input: Any, *, training: bool, batch: int) -> list[Step]:
     """Run on meta tensors of `batch` examples, writing to the tape; outputs are pinned. The steps it took."""
     tape = recorder.tape
-    state = {
-        name: torch.empty_like(t, device="meta") for name, t in (*model.named_parameters(), *model.named_buffers())
-    }
-    for name, tensor in state.items():
-        tape.register(name, tensor)
-    dtype = next((t.dtype for t in state.values() if t.is_floating_point()), torch.float32)
-    inputs = tree_map(lambda t: as_meta(tape, t, batch, dtype), _tuple(example_input))
     model.train(training)
-    try:
-        with torch.no_grad(), recorder:
-            output = functional_call(model, state, inputs)
-    except (RuntimeError, ValueError, TypeError, IndexError, NotImplementedError, AssertionError) as error:
-        given = ", ".join(str(tuple(t.shape)) for t in tree_leaves(inputs) if isinstance(t, Tensor))
-        raise UserError(
-            f"the network cannot run on an input of shape {given}: {str(error).splitlines()[0]}",
-            do="Give an example input of the shape the network was built for.",
-        ) from error
+    with on_meta(model) as tensors_by_name:
+        for name, tensor in tensors_by_name.items():
+            tape.register(name, tensor)
+        kinds = (t.dtype for t in tensors_by_name.values() if t.is_floating_point())
+        dtype = next(kinds, torch.float32)
+        inputs = tree_map(lambda t: as_meta(tape, t, batch, dtype), _tuple(example_input))
+        try:
+            with torch.no_grad(), recorder:
+                output = model(*inputs)
+        except (RuntimeError, ValueError, TypeError, IndexError, NotImplementedError, AssertionError) as error:
+            raise cannot_run(inputs, error) from error
     for leaf in tree_leaves(output):
         if isinstance(leaf, Tensor):
             for a in tape.get(leaf):
                 tape.labels.pin(a, "it makes the network's outputs")
     return tape.forget()
+
+
+@contextmanager
+def on_meta(model: nn.Module) -> Iterator[dict[str, Tensor]]:
+    """Put meta tensors in the place of all parameters and buffers for a while; yields them by their first name."""
+    places = [
+        (store, key, tensor)
+        for module in model.modules()
+        for store in (module._parameters, module._buffers)
+        for key, tensor in store.items()
+        if tensor is not None
+    ]
+    twins = {id(t): torch.empty_like(t.detach(), device="meta") for _, _, t in places}
+    names = {name: twins[id(t)] for name, t in (*model.named_parameters(), *model.named_buffers())}
+    try:
+        for store, key, tensor in places:
+            store[key] = twins[id(tensor)]  # type: ignore[assignment]
+        yield names
+    finally:
+        for store, key, tensor in places:
+            store[key] = tensor  # type: ignore[assignment]
+
+
+def cannot_run(inputs: Any, error: Exception) -> UserError:
+    """Why a run failed, as far as the error tells: the network's own ways, or the input's shape."""
+    told = str(error).splitlines()[0] if str(error) else type(error).__name__
+    for sign, what, do in UNTRACEABLE:
+        if sign in told:
+            return UserError(f"the network cannot be traced: {what} ({told})", do=do)
+    given = ", ".join(str(tuple(t.shape)) for t in tree_leaves(inputs) if isinstance(t, Tensor))
+    return UserError(
+        f"the network cannot run on an input of shape {given}: {told}",
+        do="Give an example input of the shape the network was built for.",
+    )
 
 
 def as_meta(tape: Tape, value: Any, batch: int, dtype: torch.dtype) -> Any:
