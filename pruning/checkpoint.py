@@ -184,9 +184,23 @@ def read_tensors(path: Path) -> dict[str, Tensor]:
         raw = torch.load(path, map_location="cpu", weights_only=True)
     except FileNotFoundError as error:
         raise UserError(f"there is no file {path}") from error
-    except (SafetensorError, UnpicklingError, RuntimeError, OSError, EOFError, ValueError, KeyError) as error:
+    except UnpicklingError as error:
         raise UserError(
-            f"{path.name} cannot be read as weights: {str(error).splitlines()[0]}",
+            f"{path.name} is no checkpoint of tensors alone, and nothing else is unpickled: it could run code",
+            do="Save it with torch.save(model.state_dict(), path) or as safetensors.",
+        ) from error
+    except (
+        SafetensorError,
+        RuntimeError,
+        OSError,
+        EOFError,
+        LookupError,
+        ValueError,
+        TypeError,
+        AttributeError,
+    ) as error:
+        raise UserError(
+            f"{path.name} cannot be read as a checkpoint: it is empty, damaged, or a file of another kind",
             do="Save it with torch.save(model.state_dict(), path) or as safetensors.",
         ) from error
     for key in ("state_dict", "model"):

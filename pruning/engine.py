@@ -1,24 +1,23 @@
 """What each kind of job does, step by step. A step whose artifact exists is not done again, so that a retry is a resume."""
 
 import shutil
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from functools import partial
-from pathlib import Path
 from typing import Any
 
 import torch
 from torch import nn
 
-import models
 from pruning import checkpoint, data, measure, timing
 from pruning.allocate import from_settings
 from pruning.channels.trace import trace
 from pruning.criteria import score
 from pruning.data.dataset import Dataset
-from pruning.equivalence import verify
+from pruning.equivalence import approximations, exact, verify
 from pruning.errors import UserError
 from pruning.evaluate import evaluate
 from pruning.explain import explain, scoring_data
+from pruning.origin import ancestor, build_arguments, finished, start
 from pruning.plan import Plan
 from pruning.precision import choose_device
 from pruning.report import Report
@@ -27,14 +26,12 @@ from pruning.spec import (
     DataSettings,
     FinetuneSpec,
     InspectSpec,
-    ModelSettings,
     PrepareSpec,
     PruneSettings,
     PruneSpec,
     Spec,
     TrainSettings,
     TrainSpec,
-    parse,
 )
 from pruning.surgery import prune
 from pruning.train import fit
@@ -120,63 +117,15 @@ def loaded(settings: DataSettings, report: Report) -> Dataset:
     dataset = data.load(settings, lambda done, of: report.progress("load", done, of))
     parts = (dataset.train_y, dataset.validation_y, dataset.test_y)
     counts = [f"{len(y):,} {name}" for y, name in zip(parts, ("training", "validation", "test"), strict=True)]
-    report.event(f"Loaded {dataset.name}: {', '.join(counts)} examples.")
+    scale = f"; normalised by mean {rounded(dataset.mean)}, std {rounded(dataset.std)}" if dataset.mean else ""
+    report.event(f"Loaded {dataset.name}: {', '.join(counts)} examples{scale}.")
     for note in dataset.notes:
         report.event(note)
     return dataset
 
 
-def build_arguments(input_shape: tuple[int, ...], classes: int) -> dict[str, int]:
-    """What `models.build` is told: images of (C, H, W), or rows of (F,) features, whose image size is 0."""
-    return {
-        "in_channels": input_shape[0],
-        "num_classes": classes,
-        "image_size": input_shape[1] if len(input_shape) == 3 else 0,
-    }
-
-
-def start(settings: ModelSettings, arguments: Mapping[str, Any], seed: int) -> tuple[nn.Module, dict[str, Any]]:
-    """The network to begin with, and its recipe: fresh, with somebody's weights, or as Espalier saved it, pruned or not."""
-    torch.manual_seed(seed)
-    recipe = checkpoint.own_recipe(settings.weights) if settings.weights else None
-    if recipe is not None:
-        same_network(recipe, settings, arguments)
-        return checkpoint.load(settings.weights), recipe
-    model = models.build(settings.name, **arguments, pretrained=settings.pretrained)
-    if settings.weights:
-        checkpoint.load_weights(model, settings.weights)
-    return model, {"model": settings.name, "arguments": dict(arguments)}
-
-
-def same_network(recipe: Mapping[str, Any], settings: ModelSettings, arguments: Mapping[str, Any]) -> None:
-    """Raise UserError unless the saved network is the one asked for, made for data of this kind."""
-    for what, saved, wanted in (
-        ("model", recipe["model"], settings.name),
-        *((name, recipe["arguments"].get(name), value) for name, value in arguments.items()),
-    ):
-        if saved != wanted:
-            raise UserError(
-                f"{Path(settings.weights).name} was saved with {what} {saved}, not {wanted}.",
-                do=f"Choose {recipe['model']} and data like {recipe['extra'].get('data', 'that it was trained on')}.",
-            )
-
-
-def finished(number: int) -> Run:
-    """The run to start from; raises UserError when it has no saved network."""
-    run = Run.of(number)
-    if not run.model.exists() or not run.result.exists():
-        raise UserError(f"Run {number} has no finished network.", do="Choose a run that has ended well.")
-    return run
-
-
-def ancestor(run: Run) -> TrainSpec:
-    """The spec of the training that `run` goes back to: it names the data set."""
-    spec = parse(run.spec.read_text())
-    if isinstance(spec, TrainSpec):
-        return spec
-    if not isinstance(spec, PruneSpec | FinetuneSpec):
-        raise UserError(f"Run {run.number} trained no network.", do="Choose a train, prune or fine-tune run.")
-    return ancestor(Run.of(spec.parent))
+def rounded(values: Sequence[float]) -> str:
+    return "/".join(f"{value:.3f}" for value in values)
 
 
 def planned(
@@ -197,9 +146,11 @@ def planned(
 def cut_in_words(plan: Plan, dense: nn.Module, small: nn.Module, difference: float) -> str:
     units = sum(group.units for group in plan.channels.groups)
     removed = sum(len(gone) for gone in plan.removed().values())
+    proof = f"equals the masked original to {difference:.0e}"
+    if not exact(plan):
+        proof = f"differs from the masked original by {difference:.0e}, as {next(approximations(plan))}"
     return (
-        f"Pruned {removed:,} of {units:,} filters: {parameters(dense):,} → {parameters(small):,} parameters; "
-        f"equals the masked original to {difference:.0e}."
+        f"Pruned {removed:,} of {units:,} filters: {parameters(dense):,} → {parameters(small):,} parameters; {proof}."
     )
 
 
@@ -243,6 +194,8 @@ def finish(
         "device": device.type,
     }
     report.event(f"Test accuracy {result['after']['test_accuracy']:.2%}.")
+    if epochs and result["after"]["validation_accuracy"] < 1.2 / len(dataset.classes):
+        report.event("That is no better than guessing: try a smaller learning rate, or more epochs.")
     write_json(run.result, result)
     shutil.rmtree(run.checkpoints, ignore_errors=True)
 

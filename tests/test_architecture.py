@@ -19,6 +19,7 @@ LAYERS = [  # a module may import from its own line and the lines above it
     ("pruning.evaluate", "pruning.optimize", "pruning.precision", "pruning.resume", "pruning.session"),
     ("pruning.train", "pruning.explain", "pruning.timing"),
     ("pruning.checkpoint", "pruning.export"),
+    ("pruning.origin",),
     ("pruning.engine",),
     ("pruning.jobs",),
     ("pruning.__main__",),

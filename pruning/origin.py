@@ -1,0 +1,67 @@
+"""What a job starts from: a fresh network, somebody's weights, a saved network, or the run before it."""
+
+from collections.abc import Mapping
+from pathlib import Path
+from typing import Any
+
+import torch
+from torch import nn
+
+import models
+from pruning import checkpoint
+from pruning.errors import UserError
+from pruning.run import Run
+from pruning.spec import FinetuneSpec, ModelSettings, PruneSpec, TrainSpec, parse
+
+
+def build_arguments(input_shape: tuple[int, ...], classes: int) -> dict[str, int]:
+    """What `models.build` is told: images of (C, H, W), or rows of (F,) features, whose image size is 0."""
+    return {
+        "in_channels": input_shape[0],
+        "num_classes": classes,
+        "image_size": input_shape[1] if len(input_shape) == 3 else 0,
+    }
+
+
+def start(settings: ModelSettings, arguments: Mapping[str, Any], seed: int) -> tuple[nn.Module, dict[str, Any]]:
+    """The network to begin with, and its recipe: fresh, with somebody's weights, or as Espalier saved it, pruned or not."""
+    torch.manual_seed(seed)
+    recipe = checkpoint.own_recipe(settings.weights) if settings.weights else None
+    if recipe is not None:
+        same_network(recipe, settings, arguments)
+        return checkpoint.load(settings.weights), recipe
+    model = models.build(settings.name, **arguments, pretrained=settings.pretrained)
+    if settings.weights:
+        checkpoint.load_weights(model, settings.weights)
+    return model, {"model": settings.name, "arguments": dict(arguments)}
+
+
+def same_network(recipe: Mapping[str, Any], settings: ModelSettings, arguments: Mapping[str, Any]) -> None:
+    """Raise UserError unless the saved network is the one asked for, made for data of this kind."""
+    for what, saved, wanted in (
+        ("model", recipe["model"], settings.name),
+        *((name, recipe["arguments"].get(name), value) for name, value in arguments.items()),
+    ):
+        if saved != wanted:
+            raise UserError(
+                f"{Path(settings.weights).name} was saved with {what} {saved}, not {wanted}.",
+                do=f"Choose {recipe['model']} and data like {recipe['extra'].get('data', 'that it was trained on')}.",
+            )
+
+
+def finished(number: int) -> Run:
+    """The run to start from; raises UserError when it has no saved network."""
+    run = Run.of(number)
+    if not run.model.exists() or not run.result.exists():
+        raise UserError(f"Run {number} has no finished network.", do="Choose a run that has ended well.")
+    return run
+
+
+def ancestor(run: Run) -> TrainSpec:
+    """The spec of the training that `run` goes back to: it names the data set."""
+    spec = parse(run.spec.read_text())
+    if isinstance(spec, TrainSpec):
+        return spec
+    if not isinstance(spec, PruneSpec | FinetuneSpec):
+        raise UserError(f"Run {run.number} trained no network.", do="Choose a train, prune or fine-tune run.")
+    return ancestor(Run.of(spec.parent))
