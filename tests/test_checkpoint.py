@@ -113,8 +113,15 @@ def test_weights_that_do_not_fit_name_the_layer_and_the_network_that_does(tmp_pa
 
 def test_a_file_that_would_run_code_is_refused(tmp_path):
     torch.save(toy.network(), tmp_path / "whole.pt")
-    with pytest.raises(UserError, match="cannot be read as weights"):
+    with pytest.raises(UserError, match="no checkpoint of tensors alone"):
         checkpoint.load_weights(toy.network(), tmp_path / "whole.pt")
+
+
+@pytest.mark.parametrize("content", [b"", b"hello", b"root:x:0:0:", b"PK\x03\x04zz", b"\x80\x02}"])
+def test_a_file_of_another_kind_is_told_in_a_sentence(tmp_path, content):
+    (tmp_path / "odd.pt").write_bytes(content)
+    with pytest.raises(UserError, match="cannot be read as a checkpoint"):
+        checkpoint.load_weights(toy.network(), tmp_path / "odd.pt")
 
 
 def test_the_public_resnet56_loads(real_data):
