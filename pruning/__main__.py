@@ -1,34 +1,28 @@
 """The same jobs from a shell: `python -m pruning train --data.name mnist --training.epochs 3`."""
 
 import argparse
-import re
+import os
+import shutil
 import sys
 import time
 from collections.abc import Callable
 from itertools import count
 from pathlib import Path
-from typing import Any, Never
+from typing import Never
 
-from pydantic import BaseModel
-from pydantic_settings import CliSettingsSource, SettingsError
-
+from pruning import data
 from pruning.errors import UserError
-from pruning.jobs import supervisor
+from pruning.jobs import known, supervisor
+from pruning.jobs.options import SPECS, specification
 from pruning.jobs.repair import repair
 from pruning.jobs.store import Row, State, Store
-from pruning.jobs.words import advised, line, overview, sentence
+from pruning.jobs.words import advised, earlier, inspected, line, overview, prepared, sentence
 from pruning.run import Run, home, read_lines
-from pruning.spec import FinetuneSpec, InspectSpec, PrepareSpec, PruneSpec, Spec, SweepSpec, TrainSpec, parse
+from pruning.spec import InspectSpec, PrepareSpec, parse
 
-SPECS: dict[str, type[BaseModel]] = {
-    "train": TrainSpec,
-    "prune": PruneSpec,
-    "finetune": FinetuneSpec,
-    "sweep": SweepSpec,
-    "inspect": InspectSpec,
-    "prepare": PrepareSpec,
-}
-FORMATS = ("zip", "safetensors", "state-dict")
+ENDINGS = {"zip": ".zip", "safetensors": ".safetensors", "state-dict": ".pt"}
+QUIET = 10.0  # seconds without a word, after which a full disk may be the reason
+NEARLY_FULL = 64 * 2**20  # bytes free
 USAGE = """usage: python -m pruning COMMAND …   (COMMAND --help lists its options)
 
   train | prune | finetune | sweep | inspect | prepare   queue a job and follow it; --detach returns at once
@@ -69,6 +63,7 @@ def main(arguments: list[str]) -> int:
 def submit(kind: str, arguments: list[str]) -> int:
     """Queue a job; follow it unless `--detach`."""
     spec = specification(kind, [a for a in arguments if a != "--detach"])
+    known.check(spec)
     number = Store(home()).submit(spec)
     said = f"Run {number} is queued."
     if "--detach" not in arguments:
@@ -76,41 +71,6 @@ def submit(kind: str, arguments: list[str]) -> int:
     supervisor.ensure()
     print(said)
     return 0
-
-
-def specification(kind: str, arguments: list[str]) -> Spec:
-    """The spec that the options say; raises UserError for an unknown option or a value out of bounds."""
-    try:
-        given = CliSettingsSource[Any](
-            SPECS[kind],  # type: ignore[arg-type]  # any pydantic model will do
-            cli_prog_name=f"python -m pruning {kind}",
-            cli_parse_args=[normal(a) for a in arguments],
-            cli_exit_on_error=False,
-            cli_kebab_case="all",
-            cli_implicit_flags=True,
-            cli_avoid_json=True,
-            add_argument_method=add_argument,
-        )()
-    except SettingsError as error:
-        text = str(error).removeprefix("error parsing CLI: ")
-        raise UserError(f"{text[0].upper()}{text[1:]}.", do=f"See python -m pruning {kind} --help.") from error
-    if "parent" in SPECS[kind].model_fields and "parent" not in given:
-        raise UserError("--parent is missing.", do="Name the run to start from: --parent RUN.")
-    return parse({**given, "kind": kind})
-
-
-def add_argument(group: Any, *names: str, **options: Any) -> Any:
-    """argparse's own, with choices shown as they are written: {l1,bn-scale}, not {L1,BN-SCALE}."""
-    metavar = options.get("metavar")
-    return group.add_argument(*names, **options | ({"metavar": metavar.lower()} if metavar else {}))
-
-
-def normal(argument: str) -> str:
-    """--training.batch_size → --training.batch-size, and .1,.5 → 0.1,0.5 (JSON knows no bare point)."""
-    if argument.startswith("--"):
-        option, equals, value = argument.partition("=")
-        return option.replace("_", "-") + equals + (normal(value) if value else "")
-    return re.sub(r"(?<!\d)\.", "0.", argument) if re.fullmatch(r"[\d.,]+", argument) else argument
 
 
 def follow(number: int, *, first: str = "") -> int:
@@ -123,15 +83,20 @@ def follow(number: int, *, first: str = "") -> int:
 
 
 def last_row(number: int, first: str) -> Row:
-    if first:
-        print(first, flush=True)
-    store, seen = Store(home()), 0.0
+    """The row once the run has ended. What it said before somebody came to follow it (no `first`) is one line."""
+    store, seen = Store(home()), 0.0 if first else time.time()
+    heard, warned = time.monotonic(), False
+    before = [item for item in lines_of(store, store.row(number)) if item[0] <= seen]
+    if first or before:
+        print(first or earlier(before), flush=True)
     for look in count():
         if (row := store.row(number)).state.is_finished:
             break
         if look % 10 == 0:  # one that was killed meanwhile is replaced
             supervisor.ensure()
-        seen = tell(store, row, seen)
+        latest = tell(store, row, seen)
+        heard, seen = time.monotonic() if latest > seen else heard, latest
+        warned = warned or (time.monotonic() - heard > QUIET and warn_of_full_disk())
         time.sleep(0.5)
     tell(store, row, seen)
     return row
@@ -139,21 +104,46 @@ def last_row(number: int, first: str) -> Row:
 
 def tell(store: Store, row: Row, seen: float) -> float:
     """Print the lines newer than `seen`; returns the time of the last one."""
-    if row.kind == "sweep":
-        lines = [(child.ended, sentence(child)) for child in store.children(row.id) if child.ended]
-    else:
-        run = Run.of(row.id)
-        lines = [(record["time"], line(record)) for record in read_lines(run.events) + read_lines(run.metrics)]
-    fresh = sorted(item for item in lines if item[0] > seen)
+    fresh = [item for item in lines_of(store, row) if item[0] > seen]
     for _, text in fresh:
         print(text, flush=True)
     return fresh[-1][0] if fresh else seen
 
 
+def lines_of(store: Store, row: Row) -> list[tuple[float, str]]:
+    """(time, text) of all that a run has said, in order; of a sweep, how its runs ended."""
+    if row.kind == "sweep":
+        return sorted((child.ended, sentence(child)) for child in store.children(row.id) if child.ended)
+    run = Run.of(row.id)
+    return sorted((record["time"], line(record)) for record in read_lines(run.events) + read_lines(run.metrics))
+
+
+def warn_of_full_disk() -> bool:
+    """Say so when next to nothing is free where the runs lie; returns whether it was said."""
+    free = shutil.disk_usage(home()).free
+    if free < NEARLY_FULL:
+        what = f"Nothing has come for {QUIET:.0f} s, and the disk of {home()} has only {free / 1e6:.0f} MB left."
+        print(advised(what, "Free some space; the run goes on by itself."), file=sys.stderr, flush=True)
+    return free < NEARLY_FULL
+
+
 def outcome(row: Row) -> int:
     succeeded = row.state is State.SUCCEEDED
+    for text in answer(row) if succeeded else ():
+        print(text)
     print(sentence(row), file=sys.stdout if succeeded else sys.stderr)
     return 0 if succeeded else 1
+
+
+def answer(row: Row) -> list[str]:
+    """What a small request was asked for."""
+    match parse(row.spec):
+        case PrepareSpec(data=settings) if card := data.card(settings):
+            return prepared(card)
+        case InspectSpec(data=settings):
+            card = data.card(settings)
+            return inspected(Run.of(row.id), card["train"] if card else None)
+    return []
 
 
 def status(arguments: list[str]) -> int:
@@ -170,6 +160,9 @@ def watch(arguments: list[str]) -> int:
 def cancel(arguments: list[str]) -> int:
     number = parsed("cancel", arguments).run
     store = Store(home())
+    if (state := store.row(number).state).is_finished:
+        print(f"Run {number} had already ended: {state}.")
+        return 0
     store.cancel(number)
     supervisor.ensure()
     print(f"Run {number} is {store.row(number).state}.")
@@ -190,29 +183,49 @@ def mend(arguments: list[str]) -> int:
 
 def parsed(command: str, arguments: list[str], *, optional: bool = False) -> argparse.Namespace:
     parser = Parser(prog=f"python -m pruning {command}")
-    parser.add_argument("run", type=int, nargs="?" if optional else None)
+    parser.add_argument("run", type=int, nargs="?" if optional else None, help="number of the run")
     return parser.parse_args(arguments)
 
 
 def export(arguments: list[str]) -> int:
     parser = Parser(prog="python -m pruning export")
-    parser.add_argument("run", type=int)
-    parser.add_argument("--format", choices=FORMATS, default="zip")
-    parser.add_argument("--to", type=Path, default=None)
+    parser.add_argument("run", type=int, help="number of the run")
+    parser.add_argument("--format", choices=tuple(ENDINGS), default="zip", help="the whole run, or its network alone")
+    parser.add_argument("--to", default=".", help="file, or folder for run-N.zip (default: the current folder)")
     chosen = parser.parse_args(arguments)
     row = Store(home()).row(chosen.run)
-    path = chosen.to or Path(f"run-{row.id}" + {"zip": ".zip", "safetensors": ".safetensors"}.get(chosen.format, ".pt"))
+    if not row.state.is_finished:
+        raise UserError(f"Run {row.id} is still {row.state}.", do=f"Wait for it: python -m pruning follow {row.id}")
+    path = target(chosen.to, f"run-{row.id}{ENDINGS[chosen.format]}")
+    try:
+        print(written(Run.of(row.id), path, chosen.format))
+    except OSError as error:
+        raise UserError(f"{path} cannot be written: {error.strerror or error}.", do="Choose another --to.") from error
+    return 0
+
+
+def target(to: str, name: str) -> Path:
+    """The file to write; raises UserError when its folder is not there."""
+    path = Path(to).expanduser()
+    folder = path if to.endswith(("/", os.sep)) else path.parent
+    if path.is_dir():
+        return path / name
+    if not folder.is_dir():
+        raise UserError(f"The folder {folder} does not exist.", do="Make it first, or choose another --to.")
+    return path
+
+
+def written(run: Run, path: Path, form: str) -> str:
+    """Write the run or its network; returns what to say of it."""
     from pruning import export as files  # loads torch
 
-    if chosen.format == "zip":
-        files.export_run(Run.of(row.id), path)
-        print(f"Run {row.id} is written to {path}.")
-    else:
-        apart = files.export_model(Run.of(row.id), path, chosen.format)
-        print(
-            f"The network of run {row.id} is written to {path}; read again, its outputs differ by {apart:.1e} at most."
-        )
-    return 0
+    if form == "zip":
+        files.export_run(run, path)
+        return f"Run {run.number} is written to {path}."
+    apart = files.export_model(run, path, form)
+    return (
+        f"The network of run {run.number} is written to {path}; read again, its outputs differ by {apart:.1e} at most."
+    )
 
 
 COMMANDS: dict[str, Callable[[list[str]], int]] = {
@@ -224,5 +237,17 @@ COMMANDS: dict[str, Callable[[list[str]], int]] = {
     "export": export,
 }
 
+
+def shell() -> int:
+    """`main`, ended quietly when whoever reads the output has seen enough (`status | head`)."""
+    try:
+        code = main(sys.argv[1:])
+        sys.stdout.flush()
+    except BrokenPipeError:
+        os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())  # for the flush at exit
+        return 141
+    return code
+
+
 if __name__ == "__main__":
-    sys.exit(main(sys.argv[1:]))
+    sys.exit(shell())

@@ -1,9 +1,11 @@
 """What a job is: one frozen model per kind. Forms, checks, command line and documentation all come from these fields."""
 
+import os
 from enum import StrEnum
-from typing import Annotated, Any, Literal
+from pathlib import Path
+from typing import Annotated, Any, Literal, get_args
 
-from pydantic import BaseModel, ConfigDict, Field, TypeAdapter, ValidationError
+from pydantic import AfterValidator, BaseModel, ConfigDict, Field, TypeAdapter, ValidationError
 
 from pruning.errors import UserError
 
@@ -48,6 +50,15 @@ class Spread(StrEnum):
     TOTAL = "total"  # `filters` units over all groups, lowest scores first
 
 
+SPREADS = {  # what each removes, and which wishes it reads
+    Spread.UNIFORM: "the same share of every group (reads share, and shares for single groups)",
+    Spread.GROUPS: "only of the groups named, others stay whole (reads shares)",
+    Spread.GLOBAL: "a share of all filters, the lowest scores first (reads share)",
+    Spread.PER_LAYER: "so many filters of every group (reads filters)",
+    Spread.TOTAL: "so many filters in all, the lowest scores first (reads filters)",
+}
+
+
 class Rounding(StrEnum):
     CEIL = "ceil"
     ROUND = "round"
@@ -69,6 +80,14 @@ class CriterionName(StrEnum):
     TAYLOR = "taylor"
 
 
+def absolute(path: str) -> str:
+    """A path as whoever gives it means it: the job runs in another folder."""
+    return str(Path(os.path.expanduser(path.strip())).absolute()) if path.strip() else ""  # noqa: PTH111  # leaves ~nobody as it is
+
+
+File = Annotated[str, AfterValidator(absolute)]
+
+
 class Settings(BaseModel):
     """Frozen, and an unknown key is an error."""
 
@@ -77,7 +96,7 @@ class Settings(BaseModel):
 
 class DataSettings(Settings):
     name: str = Field("fashion-mnist-sample", title="Data set", description="Which images to learn from.")
-    folder: str = Field(
+    folder: File = Field(
         "", title="Folder", description="For imagefolder: the folder that holds train/CLASS/* and test/CLASS/*."
     )
     image_size: int = Field(
@@ -108,7 +127,7 @@ class ModelSettings(Settings):
         title="Pretrained weights",
         description="Start from torchvision's ImageNet weights (downloaded once); the head is replaced for the data set's classes.",
     )
-    weights: str = Field(
+    weights: File = Field(
         "", title="Checkpoint", description="A checkpoint file to start from; empty for a fresh start."
     )
 
@@ -173,13 +192,13 @@ class PruneSettings(Settings):
         ge=0,
         lt=1,
         title="Share removed",
-        description="Share of the filters to remove.",
+        description="Share of the filters to remove, 0.5 for half; for uniform and global.",
         json_schema_extra={"step": 0.01},
     )
     shares: dict[str, Annotated[float, Field(ge=0, lt=1)]] = Field(
         default_factory=dict,
         title="Share per group",
-        description="Group name → share removed; overrides the overall share.",
+        description="Group name → share removed, such as conv1=0.3,fc1=0.5; for uniform they override the overall share.",
     )
     filters: int = Field(
         0,
@@ -202,9 +221,15 @@ class PruneSettings(Settings):
     seed: int = Field(0, ge=0, title="Seed", description="Seed of the random criterion.")
 
 
+Title = Annotated[str, Field(title="Title", description="What lists call the run.")]
+Parent = Annotated[int, Field(title="Start from", description="Number of the run whose network this one starts from.")]
+
+
 class TrainSpec(Settings):
+    """Train a network on a data set."""
+
     kind: Literal["train"] = "train"
-    title: str = ""
+    title: Title = ""
     data: DataSettings = DataSettings()
     model: ModelSettings = ModelSettings()
     training: TrainSettings = TrainSettings()
@@ -214,16 +239,18 @@ class PruneSpec(Settings):
     """Prune a finished run's network, then fine-tune it (`finetune.epochs` = 0: no fine-tuning)."""
 
     kind: Literal["prune"] = "prune"
-    title: str = ""
-    parent: int
+    title: Title = ""
+    parent: Parent
     pruning: PruneSettings = PruneSettings()
     finetune: TrainSettings = TrainSettings(epochs=2)
 
 
 class FinetuneSpec(Settings):
+    """Train a finished run's network on."""
+
     kind: Literal["finetune"] = "finetune"
-    title: str = ""
-    parent: int
+    title: Title = ""
+    parent: Parent
     training: TrainSettings = TrainSettings(epochs=2)
 
 
@@ -231,10 +258,17 @@ class SweepSpec(Settings):
     """Every criterion × share as one prune run from the same parent."""
 
     kind: Literal["sweep"] = "sweep"
-    title: str = ""
-    parent: int
-    criteria: tuple[CriterionName, ...] = Field((CriterionName.L1,), min_length=1)
-    shares: tuple[Annotated[float, Field(ge=0, lt=1)], ...] = Field((0.1, 0.3, 0.5, 0.7, 0.9), min_length=1)
+    title: Title = ""
+    parent: Parent
+    criteria: tuple[CriterionName, ...] = Field(
+        (CriterionName.L1,), min_length=1, title="Criteria", description="Criteria to compare, such as l1 taylor."
+    )
+    shares: tuple[Annotated[float, Field(ge=0, lt=1)], ...] = Field(
+        (0.1, 0.3, 0.5, 0.7, 0.9),
+        min_length=1,
+        title="Shares removed",
+        description="Shares to remove, one run for each, such as 0.1 0.5 0.9.",
+    )
     pruning: PruneSettings = PruneSettings()
     finetune: TrainSettings = TrainSettings(epochs=2)
 
@@ -255,7 +289,7 @@ class InspectSpec(Settings):
     """A small request: trace a fresh network for a data set, and say its layers, parameters and MACs."""
 
     kind: Literal["inspect"] = "inspect"
-    title: str = ""
+    title: Title = ""
     data: DataSettings = DataSettings()
     model: ModelSettings = ModelSettings()
 
@@ -264,7 +298,7 @@ class PrepareSpec(Settings):
     """Download, check and decode a data set, and write its card (classes, counts, sample grid)."""
 
     kind: Literal["prepare"] = "prepare"
-    title: str = ""
+    title: Title = ""
     data: DataSettings = DataSettings()
 
 
@@ -280,8 +314,49 @@ def parse(raw: str | bytes | dict[str, Any]) -> Spec:
         raise UserError(explain(error)) from error
 
 
+def refuse_idle(spec: Spec) -> None:
+    """Raise UserError for a wish that removes nothing, or shares that its spread does not read. Share 0 is a control."""
+    if not isinstance(spec, PruneSpec | SweepSpec):
+        return
+    wish, spread = spec.pruning, spec.pruning.spread
+    if isinstance(spec, SweepSpec) and spread not in (Spread.UNIFORM, Spread.GLOBAL):
+        raise UserError(
+            f"A sweep tries shares, which spread={str(spread)!r} does not read.", do="Choose uniform or global."
+        )
+    if spread is Spread.GROUPS and not wish.shares:
+        raise UserError(
+            "spread='groups' with no shares removes nothing.", do="Give shares by group name, such as conv1=0.3."
+        )
+    if spread in (Spread.PER_LAYER, Spread.TOTAL) and not wish.filters:
+        where = "of every layer" if spread is Spread.PER_LAYER else "over all layers"
+        raise UserError(
+            f"spread={str(spread)!r} with filters=0 removes nothing.", do=f"Give filters, the number to remove {where}."
+        )
+
+
 def explain(error: ValidationError) -> str:
-    """A pydantic error as `field='given': what is allowed`, joined by '; '."""
-    return "; ".join(
-        f"{'.'.join(map(str, e['loc']))}={e['input']!r}: {e['msg'][0].lower()}{e['msg'][1:]}" for e in error.errors()
+    """A pydantic error in words: `pruning.share=2 is not allowed: it should be less than 1`, joined by '; '."""
+    wrong = error.errors()
+    parts = {e["loc"][:n] for e in wrong for n in range(len(e["loc"]))}  # a list is wrong because an item is
+    told = [e for e in wrong if e["loc"] not in parts]
+    return "; ".join(_explained(e["loc"], e["type"], e["input"], e["msg"]) for e in told)
+
+
+def _explained(place: tuple[int | str, ...], kind: str, given: Any, message: str) -> str:
+    kinds = [str(model.model_fields["kind"].default) for model in get_args(Spec)]
+    name = ".".join(map(str, place[1:] if len(place) > 1 and place[0] in kinds else place))
+    if kind == "missing":
+        return f"{name} is missing"
+    if kind == "extra_forbidden":
+        return f"{name} is not a setting"
+    return (
+        f"{name}={given!r} is not allowed: {message.replace('Input', 'it').partition(', unable')[0]}{_percent(given)}"
     )
+
+
+def _percent(given: Any) -> str:
+    """What '50%' should have been."""
+    try:
+        return f"; write {float(given[:-1]) / 100:g}" if isinstance(given, str) and given.endswith("%") else ""
+    except ValueError:
+        return ""

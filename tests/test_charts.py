@@ -139,4 +139,4 @@ def one_setting() -> None:
 def test_a_form_says_in_words_what_is_not_allowed():
     app = AppTest.from_function(one_setting, default_timeout=30).run()
     app.number_input[0].set_value(0.0).run()
-    assert app.error[0].value.startswith("learning_rate=0.0: input should be greater than 0")
+    assert app.error[0].value.startswith("learning_rate=0.0 is not allowed: it should be greater than 0")

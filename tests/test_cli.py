@@ -8,9 +8,11 @@ from pathlib import Path
 
 import pytest
 
-from pruning.__main__ import main, specification
-from pruning.jobs.store import State, Store
-from pruning.spec import SweepSpec, TrainSpec
+from pruning.__main__ import main, warn_of_full_disk
+from pruning.jobs.options import SPECS, settings_of, specification
+from pruning.jobs.store import LONG, State, Store
+from pruning.run import Run, append_line
+from pruning.spec import SPREADS, PruneSpec, SweepSpec, TrainSpec
 
 ROOT = Path(__file__).resolve().parent.parent
 IRIS = ["--data.name", "iris", "--model.name", "iris-mlp", "--training.epochs", "2"]
@@ -27,10 +29,30 @@ def test_options_become_the_spec():
     assert (spec.data.name, spec.training.batch_size, spec.training.optimizer) == ("iris", 7, "sgd")
 
 
-def test_lists_of_a_sweep_are_written_with_commas():
-    spec = specification("sweep", ["--parent", "3", "--shares", ".1,.5", "--criteria", "l1,bn-scale"])
+@pytest.mark.parametrize("between", [",", ", ", " "])
+def test_lists_of_a_sweep_are_written_with_commas_or_spaces(between):
+    lists = [
+        ["--shares", *between.join([".1", "0.5"]).split()],
+        ["--criteria", *between.join(["l1", "bn-scale"]).split()],
+    ]
+    spec = specification("sweep", ["--parent", "3", *lists[0], *lists[1]])
     assert isinstance(spec, SweepSpec)
     assert (spec.shares, spec.criteria) == ((0.1, 0.5), ("l1", "bn-scale"))
+
+
+def test_shares_of_groups_are_written_with_equals_signs():
+    spec = specification("prune", ["--parent", "3", "--pruning.shares", "layer1.0.conv1=.3,fc1=0.5"])
+    assert isinstance(spec, PruneSpec)
+    assert spec.pruning.shares == {"layer1.0.conv1": 0.3, "fc1": 0.5}
+
+
+def test_paths_are_meant_from_the_folder_they_are_given_in(tmp_path, monkeypatch):
+    monkeypatch.chdir(tmp_path)
+    monkeypatch.setenv("HOME", "/home/me")
+    spec = specification("train", ["--data.folder", "photos", "--model.weights", "~/x.th"])
+    assert isinstance(spec, TrainSpec)
+    assert (spec.data.folder, spec.model.weights) == (str(tmp_path / "photos"), "/home/me/x.th")
+    assert TrainSpec().data.folder == ""
 
 
 def test_the_environment_does_not_leak_into_a_spec(monkeypatch):
@@ -50,6 +72,18 @@ def test_the_environment_does_not_leak_into_a_spec(monkeypatch):
         (["cancel", "99"], "Run 99 does not exist"),
         (["cancel", "x"], "invalid int value"),
         (["export", "1", "--format", "gif"], "gif"),
+        (["prune", "--parent", "1", "--kind", "prune"], "--kind"),
+        (["prune", "--parent", "1", "--pruning.share", "1"], "'1' is not allowed: it should be less than 1"),
+        (["prune", "--parent", "1", "--pruning.share", "50%"], "write 0.5"),
+        (["prune", "--parent", "1", "--pruning.shares", "conv1:0.3"], "conv1=0.3,fc1=0.5"),
+        (["prune", "--parent", "1", "--pruning.spread", "total"], "filters=0 removes nothing"),
+        (["prune", "--parent", "1", "--pruning.spread", "groups"], "no shares removes nothing"),
+        (["sweep", "--parent", "1", "--pruning.spread", "per-layer"], "Choose uniform or global"),
+        (["sweep", "--parent", "1", "--shares", "0.1", "2"], "shares.1=2 is not allowed"),
+        (["train", "--data.name", "mnst"], "Did you mean mnist"),
+        (["train", "--model.name", "scnb"], "Did you mean scnnb"),
+        (["train", "--data.name", "imagefolder", "--data.folder", "/nowhere"], "/nowhere"),
+        (["train", "--model.weights", "/nowhere.th"], "There is no checkpoint file /nowhere.th"),
     ],
     ids=lambda value: " ".join(value) if isinstance(value, list) else "",
 )
@@ -61,11 +95,22 @@ def test_bad_input_is_one_sentence_and_exit_code_2(arguments, says, capsys):
     assert said.err.count("\n") == 1
 
 
+@pytest.mark.parametrize("kind", SPECS)
+def test_every_option_has_a_help_text_and_no_python_in_it(kind):
+    parser = settings_of(kind).root_parser
+    assert all(action.help for action in parser._actions)
+    said = parser.format_help()
+    assert "--detach" in said
+    assert not [word for word in ("--kind", "default: )", "factory", "<", " str", " float", "{}") if word in said]
+
+
 def test_help_lists_the_choices_as_they_are_written(capsys):
     with pytest.raises(SystemExit) as ended:
         main(["prune", "--help"])
     assert ended.value.code == 0
-    assert "{l1,l2,random,bn-scale,taylor}" in capsys.readouterr().out
+    said = capsys.readouterr().out
+    assert "{l1,l2,random,bn-scale,taylor}" in said
+    assert all(text in said for text in SPREADS.values())
 
 
 def test_no_runs_yet_is_said_with_what_to_do(capsys):
@@ -84,13 +129,73 @@ def test_a_shell_trains_reports_and_exports(tmp_path):
         target = tmp_path / form
         assert main(["export", "1", "--format", form, "--to", str(target)]) == 0
         assert target.stat().st_size > 0
+    assert main(["export", "1", "--to", str(tmp_path)]) == 0
+    assert (tmp_path / "run-1.zip").stat().st_size > 0
+
+
+@pytest.mark.usefixtures("ended")
+def test_an_inspected_network_says_what_can_be_pruned_and_a_prepared_data_set_its_classes():
+    network = shell("inspect", *IRIS[:4]).stdout
+    assert all(word in network for word in ("113 parameters", "s an epoch", "2 groups can be pruned", "1 protected"))
+    assert "setosa" in shell("prepare", *IRIS[:2]).stdout
+
+
+def ended_run(runs) -> int:
+    store = Store(runs)
+    number = store.submit(TrainSpec())
+    row = store.claim(LONG)
+    append_line(Run.of(number).events, {"time": 1.0, "attempt": 1, "text": "It began."})
+    store.move(number, row.state, State.SUCCEEDED, attempt=1)
+    return number
+
+
+def test_what_was_said_before_is_one_line(runs, capsys):
+    assert main(["follow", str(ended_run(runs))]) == 0
+    first, last = capsys.readouterr().out.splitlines()
+    assert first.startswith("(earlier: 1 line; ")
+    assert last == "Run 1 succeeded."
+
+
+def test_cancelling_what_has_ended_says_so(runs, capsys):
+    assert main(["cancel", str(ended_run(runs))]) == 0
+    assert capsys.readouterr().out == "Run 1 had already ended: succeeded.\n"
+
+
+def test_a_run_is_exported_when_it_has_ended_into_a_folder_that_is_there(runs, tmp_path, capsys):
+    number, later = ended_run(runs), Store(runs).submit(TrainSpec())
+    assert main(["export", str(later)]) == 2
+    assert main(["export", str(number), "--to", str(tmp_path / "none" / "x.zip")]) == 2
+    said = capsys.readouterr().err
+    assert f"Run {later} is still queued." in said
+    assert f"{tmp_path / 'none'} does not exist" in said
+
+
+def test_a_reader_that_has_seen_enough_is_no_error(runs):
+    for _ in range(100):
+        Store(runs).submit(TrainSpec(title="x" * 1000))
+    done = subprocess.run(
+        f"{sys.executable} -m pruning status | head -1",
+        cwd=ROOT,
+        shell=True,
+        capture_output=True,
+        text=True,
+        check=False,
+    )
+    assert (done.stdout.count("\n"), done.stderr) == (1, "")
+
+
+def test_a_full_disk_is_said_when_nothing_comes(runs, monkeypatch, capsys):
+    Store(runs).rows()
+    monkeypatch.setattr("pruning.__main__.NEARLY_FULL", 2**62)
+    assert warn_of_full_disk()
+    assert "Free some space" in capsys.readouterr().err
 
 
 @pytest.mark.usefixtures("ended")
 def test_a_failed_job_is_one_sentence_and_exit_code_1():
-    done = shell("train", "--data.name", "nothing-like-it")
+    done = shell("train", "--data.name", "iris", "--model.name", "scnnb")
     assert done.returncode == 1
-    assert "nothing-like-it" in done.stderr
+    assert "scnnb takes images" in done.stderr
     assert "Traceback" not in done.stderr
 
 

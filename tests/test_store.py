@@ -10,8 +10,8 @@ import pytest
 from pruning.errors import UserError
 from pruning.jobs.repair import repair
 from pruning.jobs.store import LONG, SMALL, Row, State, Store
-from pruning.run import Run, write_json
-from pruning.spec import InspectSpec, PruneSpec, SweepSpec, TrainSpec, parse
+from pruning.run import Run, read_json, write_json
+from pruning.spec import InspectSpec, PruneSettings, PruneSpec, SweepSpec, TrainSpec, parse
 
 
 @pytest.fixture
@@ -54,6 +54,42 @@ def test_a_chain_is_submitted_whole_or_not_at_all(store):
 def test_a_small_request_cannot_be_a_parent(store):
     with pytest.raises(UserError, match="no network"):
         store.submit(PruneSpec(parent=store.submit(InspectSpec())))
+
+
+@pytest.mark.parametrize(("state", "says"), [(State.FAILED, "failed"), (State.CANCELLED, "was cancelled")])
+def test_a_run_that_ended_badly_cannot_be_a_parent(store, state, says):
+    number = store.submit(TrainSpec())
+    ended(store, number, state)
+    with pytest.raises(UserError, match=f"Run 1 {says}"):
+        store.submit(PruneSpec(parent=number))
+
+
+@pytest.mark.parametrize(
+    "wish", [{"spread": "total"}, {"spread": "per-layer"}, {"spread": "groups"}], ids=lambda wish: wish["spread"]
+)
+def test_a_wish_that_removes_nothing_is_refused(store, wish):
+    number = store.submit(TrainSpec())
+    settings = PruneSettings.model_validate(wish)
+    with pytest.raises(UserError, match="removes nothing"):
+        store.submit(PruneSpec(parent=number, pruning=settings))
+    with pytest.raises(UserError, match="A sweep tries shares"):
+        store.submit(SweepSpec(parent=number, pruning=settings.model_copy(update={"filters": 3})))
+    assert [row.id for row in store.rows()] == [number]
+
+
+def test_share_0_is_a_control_and_allowed(store):
+    number = store.submit(TrainSpec())
+    assert store.submit(PruneSpec(parent=number, pruning=PruneSettings(share=0))) == 2
+
+
+def test_the_data_folder_travels_with_the_run_until_it_is_named_anew(store, monkeypatch):
+    monkeypatch.setenv("PRUNING_DATA", "/one")
+    number = store.submit(TrainSpec())
+    monkeypatch.setenv("PRUNING_DATA", "/two")
+    assert read_json(Run.of(number).folders) == {"data": "/one"}
+    ended(store, number, State.FAILED)
+    store.retry(number)
+    assert read_json(Run.of(number).folders) == {"data": "/two"}
 
 
 def test_an_unknown_run_is_named(store):

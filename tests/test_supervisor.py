@@ -168,6 +168,15 @@ def test_one_supervisor_runs_however_many_are_started(store, runs):
     assert supervisor.running()
 
 
+def test_what_goes_wrong_is_logged_once_while_it_lasts(store, caplog):
+    store.rows()
+    (store.folder / "jobs.db").write_bytes(b"not a database at all" * 100)
+    trouble = ""
+    for _ in range(3):
+        trouble = supervisor.round_of(store, [supervisor.Lane(store, ("train",), chosen())], trouble)
+    assert [record.message for record in caplog.records if "damaged" in record.message] == [caplog.records[0].message]
+
+
 def test_an_unknown_backend_is_named(monkeypatch):
     monkeypatch.setenv("PRUNING_BACKEND", "moon")
     with pytest.raises(UserError, match=r"PRUNING_BACKEND='moon' is not one of local"):

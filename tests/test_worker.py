@@ -1,5 +1,7 @@
 """One job in one process: how it ends is told in status.json, and a fenced attempt writes nothing."""
 
+import os
+
 import pytest
 
 from pruning.jobs.store import Store
@@ -27,6 +29,17 @@ def test_bad_input_is_told_without_a_traceback(runs):
     status = read_json(run.status)
     assert (status["state"], status["error"]["traceback"]) == ("failed", "")
     assert "/nowhere" in status["error"]["what"]
+
+
+def test_a_job_reads_the_data_folder_it_was_submitted_with(runs, tmp_path, monkeypatch):
+    monkeypatch.setenv("PRUNING_DATA", str(tmp_path / "mine"))
+    for name in ("train-images-idx3", "train-labels-idx1", "t10k-images-idx3", "t10k-labels-idx1"):
+        write_atomic(tmp_path / "mine" / "MNIST" / "raw" / f"{name}-ubyte", b"damaged")
+    run = queued(runs, TrainSpec(data=DataSettings(name="mnist")))
+    monkeypatch.setenv("PRUNING_DATA", str(tmp_path / "the worker's own"))
+    work(run, 1)
+    assert str(tmp_path / "mine") in read_json(run.status)["error"]["what"]
+    assert os.environ["PRUNING_DATA"] == str(tmp_path / "the worker's own")
 
 
 def test_an_unreadable_spec_is_told_in_one_sentence(runs):

@@ -1,6 +1,7 @@
 """The queue: one sqlite row a run, short connections, each state move one conditional UPDATE. The run folder stays the truth."""
 
 import json
+import os
 import shutil
 import sqlite3
 import time
@@ -13,8 +14,8 @@ from typing import Any
 
 from pruning.errors import UserError
 from pruning.jobs.database import connect, explained
-from pruning.run import Run, write_atomic
-from pruning.spec import Spec, SweepSpec
+from pruning.run import Run, data_home, write_atomic, write_json
+from pruning.spec import Spec, SweepSpec, refuse_idle
 
 
 class State(StrEnum):
@@ -63,7 +64,12 @@ class Store:
         return self.submit_chain([spec, *then])[0]
 
     def submit_chain(self, specs: Sequence[Spec]) -> list[int]:
-        """Queue all or none; a later spec's parent=0 means the run before it. Raises UserError for an unknown parent."""
+        """Queue all or none; a later spec's parent=0 means the run before it.
+
+        Raises UserError for a parent that cannot give a network, and for a wish that removes nothing.
+        """
+        for spec in specs:
+            refuse_idle(spec)
         with self._open("BEGIN IMMEDIATE") as database, ExitStack() as undo:
             numbers: list[int] = []
             for spec in specs:
@@ -128,6 +134,10 @@ class Store:
             "WHERE state IN ('failed', 'cancelled') AND kind != 'sweep' AND ? IN (id, sweep)",
             (number,),
         )
+        if "PRUNING_DATA" in os.environ:  # named anew, perhaps because it was wrong
+            for row in (self.row(number), *self.children(number)):
+                if row.id == number or row.sweep == number:
+                    write_json(Run(self.folder / f"{row.id:05d}").folders, {"data": str(data_home())})
 
     def active(self, kinds: Sequence[str]) -> list[Row]:
         """The rows that a worker is at."""
@@ -206,17 +216,22 @@ def _check_parent(database: sqlite3.Connection, spec: Spec) -> None:
     parent = getattr(spec, "parent", None)
     if parent is None:
         return
-    found = database.execute("SELECT kind FROM runs WHERE id = ?", (parent,)).fetchone()
+    found = database.execute("SELECT kind, state FROM runs WHERE id = ?", (parent,)).fetchone()
     if found is None:
         raise UserError(f"Run {parent} does not exist.", do="Choose one of the runs in the list.")
     if found[0] not in LONG:
         raise UserError(f"Run {parent} is of kind {found[0]}: it has no network to start from.", do="Choose another.")
+    if found[1] in (State.FAILED, State.CANCELLED):
+        how = "failed" if found[1] == State.FAILED else "was cancelled"
+        raise UserError(f"Run {parent} {how}: there is no network to start from.", do=f"Retry run {parent} first.")
 
 
 def _insert(database: sqlite3.Connection, spec: Spec, folder: Path, undo: ExitStack, sweep: int | None = None) -> int:
     number = _reserve(database, folder, undo)
     text = spec.model_dump_json()
-    write_atomic(Run(folder / f"{number:05d}").spec, text)
+    run = Run(folder / f"{number:05d}")
+    write_atomic(run.spec, text)
+    write_json(run.folders, {"data": str(data_home())})
     database.execute(
         "INSERT INTO runs (id, kind, title, spec, parent, sweep, state, created) VALUES (?, ?, ?, ?, ?, ?, 'queued', ?)",
         (number, spec.kind, spec.title, text, getattr(spec, "parent", None), sweep, time.time()),

@@ -13,7 +13,7 @@ from filelock import FileLock, Timeout
 
 from pruning.errors import UserError
 from pruning.jobs.backends import Backend, Warm, chosen, launch
-from pruning.jobs.database import connect
+from pruning.jobs.database import connect, explained
 from pruning.jobs.repair import repair
 from pruning.jobs.store import LONG, SMALL, Row, State, Store
 from pruning.run import Run, append_line, home, read_json, write_json
@@ -70,11 +70,21 @@ def supervise(store: Store, stop: threading.Event) -> None:
     repair(store)
     # While one connection stays open, sqlite need not make and remove its side files at every look.
     with closing(connect(store.folder)):
+        trouble = ""
         while not stop.wait(POLL) and store.folder.exists():
-            try:
-                look(store, lanes)
-            except UserError as error:  # locked, or the disk is full: the next look may succeed
-                log.warning("%s %s", error, error.do)
+            trouble = round_of(store, lanes, trouble)
+
+
+def round_of(store: Store, lanes: list[Lane], trouble: str) -> str:
+    """One look; what went wrong with it, logged once while it lasts (`trouble`: of the look before), or ""."""
+    try:
+        look(store, lanes)
+    except (UserError, OSError) as error:  # locked, or the disk is full: the next look may succeed
+        told = error if isinstance(error, UserError) else explained(error, store.folder)
+        if str(told) != trouble:
+            log.warning("%s %s", told, told.do)
+        return str(told)
+    return ""
 
 
 def look(store: Store, lanes: list[Lane]) -> None:

@@ -1,7 +1,9 @@
 """What a run says, as lines for a terminal."""
 
+import time
 from typing import Any
 
+from pruning.channels.map import ChannelMap, Group
 from pruning.jobs.store import Row, State
 from pruning.run import Run, read_json
 
@@ -35,6 +37,46 @@ def numbers(summary: dict[str, Any]) -> list[str]:
     accuracy, params = after.get("test_accuracy"), after.get("params")
     parts = [f"{accuracy:.2%} of the test images right"] if accuracy is not None else []
     return parts + ([f"{params:,} parameters"] if params is not None else [])
+
+
+def earlier(lines: list[tuple[float, str]]) -> str:
+    """What was said before somebody began to follow, in one line."""
+    clock = time.strftime("%H:%M:%S", time.localtime(lines[-1][0]))
+    return f"(earlier: {len(lines)} {'line' if len(lines) == 1 else 'lines'}; the last, at {clock}: {lines[-1][1]})"
+
+
+def inspected(run: Run, images: int | None) -> list[str]:
+    """A network's size, what of it can be pruned, and what cannot; `images`: those of an epoch, where known."""
+    result, whole = read_json(run.result), ChannelMap.from_json(run.channels.read_text())
+    after, each = result["after"], result.get("seconds_per_image")
+    units = sum(group.units for group in whole.groups)
+    epoch = f", about {each * images:.2g} s an epoch here" if each and images else ""
+    return [
+        f"{after['params']:,} parameters, {after['macs']:,} MACs, {after['bytes'] / 1e6:.1f} MB{epoch}",
+        f"{units:,} filters in {len(whole.groups)} groups can be pruned:",
+        *(f"  {group.name:24} {group.units:5d}" + coupled(group) for group in whole.groups),
+        *([f"{len(whole.protected)} protected:"] if whole.protected else []),
+        *(f"  {layer.name:24} {layer.units:5d}  {layer.reason}" for layer in whole.protected),
+    ]
+
+
+def coupled(group: Group, most: int = 4) -> str:
+    names = [*group.layers[1:], *group.coupled]
+    more = f" and {len(names) - most} more" if len(names) > most else ""
+    return f"  along with {', '.join(names[:most])}{more}" if names else ""
+
+
+def prepared(card: dict[str, Any]) -> list[str]:
+    """A data set's classes with their counts."""
+    parts = ("train", "validation", "test")
+    width = max(map(len, card["classes"]))
+    rows = zip(card["classes"], *(card["counts"][part] for part in parts), strict=True)
+    return [
+        ", ".join(f"{card[part]:,} {part}" for part in parts) + f" examples of {len(card['classes'])} classes",
+        f"  {'class':{width}} " + " ".join(f"{part:>10}" for part in parts),
+        *(f"  {name:{width}} " + " ".join(f"{n:10,}" for n in counts) for name, *counts in rows),
+        *card["notes"],
+    ]
 
 
 def advised(what: str, do: str) -> str:

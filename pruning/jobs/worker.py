@@ -13,14 +13,14 @@ from typing import Any
 
 from pruning.errors import Cancelled, Fenced, UserError
 from pruning.report import FolderReport
-from pruning.run import Run, read_json
+from pruning.run import Run, data_home, read_json
 from pruning.spec import parse
 
 
 def work(run: Run, attempt: int) -> None:
     """Execute the run's spec, then write its final status; a fenced attempt writes nothing more."""
     report = FolderReport(run, attempt)
-    with logged(run):
+    with logged(run), data_folder(run):
         try:
             report.check()
             report.status(stage="starting", done=0, of=1)
@@ -53,6 +53,18 @@ def failure(what: str, do: str, trace: str = "") -> dict[str, Any]:
 
 def fenced(run: Run, attempt: int) -> bool:
     return bool(read_json(run.control, {}).get("attempt", attempt) != attempt)
+
+
+@contextmanager
+def data_folder(run: Run) -> Iterator[None]:
+    """The data sets lie where they lay for whoever submitted the run, whatever this process was started with."""
+    inherited = os.environ.get("PRUNING_DATA")
+    os.environ["PRUNING_DATA"] = read_json(run.folders, {}).get("data") or str(data_home())
+    try:
+        yield
+    finally:
+        del os.environ["PRUNING_DATA"]
+        os.environ.update({} if inherited is None else {"PRUNING_DATA": inherited})
 
 
 @contextmanager

@@ -1,0 +1,39 @@
+"""What can be known of a job before it is queued, without torch: that its names exist, and the files it starts from."""
+
+import difflib
+from collections.abc import Iterable
+from pathlib import Path
+
+from models import MODELS
+from pruning.data import DATASETS
+from pruning.errors import UserError
+from pruning.spec import DataSettings, InspectSpec, ModelSettings, PrepareSpec, Spec, TrainSpec
+
+
+def check(spec: Spec) -> None:
+    """Raise UserError for a job that would only fail later."""
+    if isinstance(spec, TrainSpec | InspectSpec | PrepareSpec):
+        check_data(spec.data)
+    if isinstance(spec, TrainSpec | InspectSpec):
+        check_model(spec.model)
+
+
+def check_data(settings: DataSettings) -> None:
+    one_of("data.name", settings.name, DATASETS)
+    DATASETS[settings.name].stamp(settings)  # a folder's: lists it, or says what it misses
+
+
+def check_model(settings: ModelSettings) -> None:
+    one_of("model.name", settings.name, MODELS)
+    if settings.pretrained and not MODELS[settings.name].has_weights:
+        raise UserError(f"{settings.name} has no pretrained weights.", do="Leave --model.pretrained away.")
+    if settings.weights and not Path(settings.weights).is_file():
+        raise UserError(f"There is no checkpoint file {settings.weights}.", do="Check model.weights for a slip.")
+
+
+def one_of(field: str, given: str, known: Iterable[str]) -> None:
+    names = list(known)
+    if given not in names:
+        near = difflib.get_close_matches(given, names, n=3, cutoff=0.4)
+        do = f"Did you mean {' or '.join(near)}?" if near else "--help lists them."
+        raise UserError(f"{field}={given!r} is not known.", do=do)

@@ -1,0 +1,154 @@
+"""Options of the command line ↔ specs: what `--training.epochs 3` means, and what --help says."""
+
+import argparse
+import re
+import textwrap
+from collections.abc import Iterator
+from functools import partial
+from typing import Any
+
+from pydantic import BaseModel
+from pydantic_settings import CliSettingsSource, SettingsError
+
+from models import MODELS
+from pruning.data import DATASETS
+from pruning.errors import UserError
+from pruning.spec import (
+    SPREADS,
+    CriterionName,
+    FinetuneSpec,
+    InspectSpec,
+    PrepareSpec,
+    PruneSpec,
+    Spec,
+    SweepSpec,
+    TrainSpec,
+    parse,
+)
+
+SPECS: dict[str, type[BaseModel]] = {
+    "train": TrainSpec,
+    "prune": PruneSpec,
+    "finetune": FinetuneSpec,
+    "sweep": SweepSpec,
+    "inspect": InspectSpec,
+    "prepare": PrepareSpec,
+}
+LISTS = ("--criteria", "--shares", "--pruning.shares")  # take several values, apart by spaces or commas
+VARIED = ("--pruning.criterion", "--pruning.share")  # what a sweep sets itself
+METAVARS = {
+    "--parent": "RUN",
+    "--data.name": f"{{{','.join(DATASETS)}}}",
+    "--data.folder": "PATH",
+    "--model.name": "NAME",
+    "--model.weights": "PATH",
+    "--criteria": f"{{{','.join(CriterionName)}}} …",
+    "--shares": "SHARE …",
+    "--pruning.shares": "GROUP=SHARE,…",
+}
+TYPES = {"str": "TEXT", "int": "N", "float": "X"}
+DEFAULTS = {"--criteria": "l1", "--shares": "0.1 0.3 0.5 0.7 0.9"}
+EXAMPLES = {
+    "train": "--data.name fashion-mnist-sample --model.name scnnb --training.epochs 5",
+    "prune": "--parent 1 --pruning.criterion taylor --pruning.share 0.5",
+    "finetune": "--parent 2 --training.epochs 3",
+    "sweep": "--parent 1 --criteria l1 taylor --shares 0.1 0.5 0.9",
+    "inspect": "--data.name cifar10 --model.name resnet20-cifar",
+    "prepare": "--data.name imagefolder --data.folder photos",
+}
+
+
+def specification(kind: str, arguments: list[str]) -> Spec:
+    """The spec that the options say; raises UserError for an unknown option or a value out of bounds."""
+    try:
+        source = settings_of(kind)
+        source(args=list(normal(arguments)))
+        given = source()
+    except SettingsError as error:
+        raise UserError(in_words(str(error)), do=f"See python -m pruning {kind} --help.") from error
+    if "parent" in SPECS[kind].model_fields and "parent" not in given:
+        raise UserError("--parent is missing.", do="Name the run to start from: --parent RUN.")
+    return parse({**given, "kind": kind})
+
+
+def settings_of(kind: str) -> CliSettingsSource[Any]:
+    source = CliSettingsSource[Any](
+        SPECS[kind],  # type: ignore[arg-type]  # any pydantic model will do
+        cli_prog_name=f"python -m pruning {kind}",
+        cli_exit_on_error=False,
+        cli_kebab_case="all",
+        cli_implicit_flags=True,
+        cli_avoid_json=True,
+        add_argument_method=partial(add_argument, left_out=("--kind", *(VARIED if kind == "sweep" else ()))),
+    )
+    parser = source.root_parser
+    parser.usage = f"python -m pruning {kind} [OPTION …]"
+    parser.epilog = "\n\n".join(notes(kind))
+    says = "queue the job and return at once, instead of following it"
+    parser.add_argument("--detach", action="store_true", default=argparse.SUPPRESS, help=says)
+    return source
+
+
+def in_words(error: str) -> str:
+    """What pydantic-settings says of options that it cannot read."""
+    text = error.removeprefix("error parsing CLI: ")
+    if "pruning.shares" in text.replace(" ", ".") or text.startswith("Parsing error encountered for shares"):
+        return "--pruning.shares cannot be read: write GROUP=SHARE, such as conv1=0.3,fc1=0.5."
+    return f"{text[0].upper()}{text[1:].rstrip('.')}."
+
+
+def add_argument(group: Any, *names: str, left_out: tuple[str, ...], **options: Any) -> Any:
+    """argparse's own, in words instead of Python types, and without what the command itself says."""
+    if names[0] in left_out:
+        return None
+    metavar = options.get("metavar")
+    if metavar:
+        options["metavar"] = METAVARS.get(names[0]) or TYPES.get(metavar) or metavar.lower()
+    if options.get("help") not in (None, argparse.SUPPRESS):
+        options["help"] = readable(names[0], options["help"])
+    return group.add_argument(*names, **options)
+
+
+def readable(option: str, text: str) -> str:
+    """A help text whose default says something, or is left away."""
+    bare = re.sub(r"\s*\((default|required)[^()]*(\([^()]*\))?.*\)$", "", text)
+    default = DEFAULTS.get(option) or "".join(re.findall(r"\(default: ([^()<>]+)\)$", text))
+    if text.endswith("(required)"):
+        return f"{bare} (required)"
+    return f"{bare} (default: {default})" if default not in ("", "False", "None", "{}") else bare
+
+
+def notes(kind: str) -> Iterator[str]:
+    """What stands under the options."""
+    fields = SPECS[kind].model_fields
+    if "model" in fields:
+        yield "networks (--model.name):\n" + textwrap.fill(
+            ", ".join(MODELS), 78, initial_indent="  ", subsequent_indent="  ", break_on_hyphens=False
+        )
+    if "pruning" in fields:
+        yield "\n".join(["--pruning.spread:", *(f"  {spread:10} {says}" for spread, says in SPREADS.items())])
+        yield "group names are those of python -m pruning inspect; share is always the share removed"
+    yield f"example: python -m pruning {kind} {EXAMPLES[kind]}"
+
+
+def normal(arguments: list[str]) -> Iterator[str]:
+    """--training.batch_size → --training.batch-size, .1 .5 → 0.1,0.5 after an option that takes several values."""
+    values: list[str] = []
+    listing = False
+    for argument in arguments:
+        if listing and not argument.startswith("--"):
+            values.append(pointed(argument.strip(",")))
+            continue
+        if values:
+            yield ",".join(values)
+        option, equals, value = argument.partition("=") if argument.startswith("--") else ("", "", argument)
+        option = option.replace("_", "-")
+        values, listing = [], option in LISTS and not equals
+        yield option + equals + (pointed(value) if option in LISTS or re.fullmatch(r"[\d.]+", value) else value)
+    if values:
+        yield ",".join(values)
+
+
+def pointed(value: str) -> str:
+    """.1, conv=.5 → 0.1,conv=0.5: JSON knows no bare point."""
+    return re.sub(r"(^|[,=])\.(?=\d)", r"\g<1>0.", re.sub(r"\s*,\s*", ",", value))
