@@ -1,12 +1,16 @@
 """Espalier's site map: page settings, navigation and the running job. Start with `streamlit run app.py`."""
 
+from pathlib import Path
+
 import streamlit as st
 
 from pages.ui import cards, live
 from pruning.errors import UserError
 from pruning.jobs import supervisor
 
-st.set_page_config(page_title="Espalier", page_icon=":material/park:", layout="wide")
+st.set_page_config(
+    page_title="Espalier", page_icon=str(Path(__file__).parent / "pages" / "ui" / "espalier.svg"), layout="wide"
+)
 st.session_state["inside_app"] = True
 page = st.navigation(
     [

@@ -32,7 +32,7 @@ def first_start() -> None:
         column.markdown(f"**{name}**  \n{line}")
 
 
-runs = state.rows()
+runs = [row for row in state.rows() if row.sweep is None]
 if not runs:
     first_start()
 else:

@@ -5,7 +5,7 @@ import streamlit as st
 from pages.ui import cards, detail, example, overview, state
 from pruning.jobs.store import Row, State
 
-TABLE = ["run", "title", "kind", "state", "parameters", "accuracy", "started", "network"]
+TABLE = ["run", "kind", "state", "parameters", "accuracy", "when", "network"]
 STATES = {
     "Active": state.ACTIVE,
     "Done": (State.SUCCEEDED,),
@@ -38,7 +38,11 @@ def fits(row: Row, wanted: str, kinds: list[str], states: list[str]) -> bool:
 
 def everything() -> None:
     cards.header(
-        "Runs", "Everything that ran, is running or waits; choose a line to open it.", "Sweep", "Parameters", "Accuracy"
+        "Runs",
+        "Everything that ran, is running or waits; a click on its title opens a run.",
+        "Sweep",
+        "Parameters",
+        "Accuracy",
     )
     rows = state.rows()
     if not rows:
@@ -48,6 +52,10 @@ def everything() -> None:
             example.start()
         return
     found = choose(rows)
+    inside = sum(row.sweep is not None for row in found)
+    if inside and not st.toggle("Show runs of sweeps", key="sweeps", bind="query-params",
+                                help=f"{inside} runs belong to sweeps and stand on the sweeps' pages."):  # fmt: skip
+        found = [row for row in found if row.sweep is None]
     st.caption(overview.count_by_state(found))
     if found:
         overview.table(found, TABLE, key="runs")
@@ -58,6 +66,8 @@ def everything() -> None:
 cards.inside_app()
 number = st.query_params.get("run")
 row = state.find(number)
+if row is not None and row.kind not in cards.KINDS:  # a small request, which lists leave out
+    row = None
 if number is None:
     everything()
 elif row is None:

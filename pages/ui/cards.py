@@ -126,13 +126,15 @@ def fraction(beat: dict[str, Any]) -> float:
 
 def remaining(beat: dict[str, Any]) -> str:
     eta = beat.get("eta_s")
-    return f"{words.roughly(eta)} left" if eta is not None else ""
+    if eta is None:
+        return ""
+    return f"{words.roughly(eta)} left" if fraction(beat) < 1 else "nearly done"
 
 
 def progress(row: Row) -> None:
     """Stage, percent and time left of a run that has not ended."""
     beat = state.status(row.id)
-    parts = [stage(row, beat), f"{fraction(beat):.0%}" if beat.get("done") else "", remaining(beat)]
+    parts = [stage(row, beat), words.percent(fraction(beat), 0) if beat.get("done") else "", remaining(beat)]
     st.progress(fraction(beat), text=" · ".join(part for part in parts if part))
 
 
@@ -152,6 +154,7 @@ def choose_run(rows: list[Row], preferred: Row) -> Row:
     names = {row.id: label(row) for row in rows}
     chosen = st.selectbox("Run", numbers, index=numbers.index(start), format_func=lambda n: names[n])
     if chosen != start:
+        st.query_params.pop("shares", None)
         st.query_params["run"] = str(chosen)
         st.rerun()
     return rows[numbers.index(chosen)]

@@ -146,9 +146,7 @@ def descendants(row: Row) -> None:
     children = state.store().children(row.id)
     if children:
         st.subheader("Runs that start from this one", anchor=False)
-        overview.table(
-            children, ["run", "title", "state", "parameters", "accuracy", "validation", "started"], key="children"
-        )
+        overview.table(children, overview.SHORT, key="children")
 
 
 def learning(row: Row) -> None:
@@ -209,9 +207,7 @@ def sweep(row: Row) -> None:
     if record.series:
         tradeoffs.show(record, f"sweep-{row.id}", key="sweep")
     st.subheader("Runs of this sweep", anchor=False)
-    overview.table(
-        children, ["run", "title", "state", "parameters", "accuracy", "validation", "started"], key="children"
-    )
+    overview.table(children, overview.SHORT, key="children")
 
 
 def sweep_progress(number: int) -> None:

@@ -82,10 +82,9 @@ def _switch(into: Any, value: bool, info: FieldInfo, common: dict[str, Any], opt
 
 def _number(into: Any, value: float, info: FieldInfo, common: dict[str, Any], options: Sequence[str] | None) -> Any:
     kind = type(value)
-    low, high = bounds(info)
     step = kind(_extra(info, "step") or (1 if kind is int else _step(value)))
-    given = {"min_value": None if low is None else kind(low), "max_value": None if high is None else kind(high)}
-    return into.number_input(value=value, step=step, format=_extra(info, "format"), **given, **common)
+    # No bounds for the browser: it would show a number beyond them and keep it to itself. `checked` says what is allowed.
+    return into.number_input(value=value, step=step, format=_extra(info, "format"), **common)
 
 
 def _share(into: Any, value: float, info: FieldInfo, common: dict[str, Any], options: Sequence[str] | None) -> Any:

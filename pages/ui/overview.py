@@ -1,5 +1,6 @@
 """Tables of runs: the recent ones with sparklines, the full list, and the best trade-off so far."""
 
+from collections.abc import Iterable
 from typing import Any
 
 import pandas as pd
@@ -12,16 +13,16 @@ from pruning.jobs.store import Row, State
 def record(row: Row) -> dict[str, Any]:
     """What a table shows of a run."""
     after = (state.result(row.id) or {}).get("after") or {}
+    curve = [100 * m["validation_accuracy"] for m in state.metrics(row.id)]
     return {
-        "run": row.id,
-        "title": cards.title(row),
+        "run": f"{row.id} · {cards.title(row)}",
         "kind": cards.KINDS[row.kind],
         "state": cards.STATES[row.state][0],
         "network": state.network(row.id),
         "parameters": after.get("params"),
         "accuracy": percent_or_none(after.get("test_accuracy")),
-        "validation": [100 * m["validation_accuracy"] for m in state.metrics(row.id)] or None,
-        "started": words.ago(row.started or row.created),
+        "validation": curve if len(curve) > 1 else None,
+        "when": f"started {words.ago(row.started)}" if row.started else f"added {words.ago(row.created)}",
     }
 
 
@@ -30,40 +31,50 @@ def percent_or_none(share: float | None) -> float | None:
 
 
 ROWS = 20  # of a table before it scrolls
+SHORT = ["run", "state", "parameters", "accuracy", "validation", "when"]
 COLUMNS = {
-    "run": st.column_config.NumberColumn("Run", width=45, format="%d"),
-    "title": st.column_config.TextColumn("Title", width=200),
     "kind": st.column_config.TextColumn("Kind", width=85),
     "state": st.column_config.TextColumn("State", width=70),
     "network": st.column_config.TextColumn("Network", width=150),
     "parameters": st.column_config.NumberColumn("Parameters", format="localized", width=95),
     "accuracy": st.column_config.NumberColumn("Accuracy", format="%.2f %%", width=80, help="On the test images."),
-    "validation": st.column_config.LineChartColumn("Validation accuracy", y_min=0, y_max=100, width=120),
-    "started": st.column_config.TextColumn("Started", width=90),
+    "when": st.column_config.TextColumn("When", width=130),
 }
 
 
 def table(rows: list[Row], columns: list[str], *, key: str) -> None:
-    """Runs, one a line; choosing a line opens its page."""
+    """Runs, one a line; the title opens its page."""
     frame = pd.DataFrame([record(row) for row in rows])[columns]
-    chosen = st.dataframe(
+    opens = st.column_config.ButtonColumn("Run", width=230, type="tertiary", alignment="left", key=f"{key}-open")
+    st.dataframe(
         frame,
         hide_index=True,
-        column_config=COLUMNS,
-        on_select="rerun",
-        selection_mode="single-row",
+        column_config=COLUMNS | {"run": opens, "validation": sparkline(frame.get("validation", ()))},
         height="content" if len(rows) <= ROWS else 36 * ROWS,
         placeholder="–",
         key=key,
     )
-    picked = chosen["selection"]["rows"]
-    if picked:
-        cards.open_run(rows[picked[0]].id)
+    clicked = st.session_state.get(f"{key}-open")
+    if clicked:
+        cards.open_run(numbered(clicked["label"]))
+
+
+def numbered(label: str) -> int:
+    """The run that a line's title names: positions shift when a list grows, numbers do not."""
+    return int(label.split(" ", 1)[0])
+
+
+def sparkline(curves: Iterable[list[float] | None]) -> Any:
+    """One y range for all curves of a table, as wide as they need."""
+    values = [value for curve in curves if isinstance(curve, list) for value in curve] or [0, 100]
+    return st.column_config.LineChartColumn(
+        "Validation accuracy", y_min=min(values), y_max=max(max(values), min(values) + 1), width=120
+    )
 
 
 def recent(rows: list[Row], most: int = 8) -> None:
     st.subheader("Recent runs", anchor=False)
-    table(rows[:most], ["run", "title", "state", "parameters", "accuracy", "validation", "started"], key="recent")
+    table(rows[:most], SHORT, key="recent")
     if len(rows) > most:
         st.page_link("pages/runs.py", label=f"All {len(rows)} runs")
 
@@ -83,9 +94,10 @@ def best() -> None:
 
 
 def best_of(rows: list[Row]) -> Row | None:
-    """Most parameters saved among the runs that lost at most TOLERANCE of accuracy."""
-    kept = [(saved, row.id, row) for row in rows if (saved := _saved(state.result(row.id))) is not None]
-    return max(kept)[2] if kept else None
+    """Most parameters saved among the runs that lost at most TOLERANCE of accuracy; the most accurate of equals."""
+    kept = [(saved, cards.accuracy(row.id) or 0.0, row.id, row) for row in rows
+            if (saved := _saved(state.result(row.id))) is not None]  # fmt: skip
+    return max(kept)[-1] if kept else None
 
 
 def _saved(ended: dict[str, Any] | None) -> float | None:

@@ -1,9 +1,12 @@
 """What Train shows of a choice before it starts: the images, the network's size, the time it will take."""
 
+import hashlib
+from pathlib import Path
 from typing import Any
 
 import streamlit as st
 
+from models import MODELS, ModelCard
 from pages.ui import cards, live, state, words
 from pruning.data import DATASETS, card
 from pruning.jobs.store import Row, State
@@ -13,20 +16,20 @@ from pruning.spec import DataSettings, InspectSpec, ModelSettings, PrepareSpec, 
 SAMPLE = "fashion-mnist-sample"
 
 
-def show_data(settings: DataSettings) -> None:
-    """Sample grid and class counts; a data set that is not prepared gets a button, or is prepared at once when bundled."""
+def show_data(settings: DataSettings) -> bool:
+    """Sample grid and class counts, or a button that prepares them; False when the images cannot be had."""
     about = DATASETS[settings.name]
     st.caption(words.plain(f"{about.doc} Licence: {about.licence}."))
     if settings.name == "imagefolder" and not settings.folder:
         st.info(
             "Name the folder that holds train/CLASS/* and test/CLASS/*, for example train/cats/1.jpg and test/dogs/7.jpg."
         )
-        return
+        return False
     found = card(base(settings))
-    if found is not None:
-        images(found)
-    else:
-        prepare(base(settings))
+    if found is None:
+        return prepare(base(settings))
+    images(found)
+    return True
 
 
 def base(settings: DataSettings) -> DataSettings:
@@ -65,8 +68,8 @@ def shape(input_shape: list[int]) -> str:
     return f"{height} × {width} pixels, {'grey' if channels == 1 else 'colour'}"
 
 
-def prepare(settings: DataSettings) -> None:
-    """The button that downloads and decodes the images, and what came of it."""
+def prepare(settings: DataSettings) -> bool:
+    """The button that downloads and decodes the images, and what came of it; False when it failed."""
     spec = PrepareSpec(data=settings)
     row = state.requested(spec)
     if row is None:
@@ -77,7 +80,10 @@ def prepare(settings: DataSettings) -> None:
     elif answer(row, "Preparing the images"):
         st.rerun()
     elif row.state is State.FAILED:
-        st.caption(f"The bundled data set {SAMPLE} works without any download.")
+        if settings.name != "imagefolder":
+            instead(f"Use {SAMPLE}", data=SAMPLE)
+        return False
+    return True
 
 
 def answer(row: Row, doing: str) -> bool:
@@ -102,7 +108,10 @@ def show_network(data: DataSettings, model: ModelSettings) -> dict[str, Any] | N
         return None
     row = state.request(InspectSpec(data=data, model=model))
     if not answer(row, "Reading the network"):
-        return {} if row.state is State.FAILED else None
+        if row.state is State.FAILED:
+            ways_on(data, MODELS[model.name])
+            return {}
+        return None
     made = state.result(row.id) or {}
     size = made["after"]
     for column, (name, value) in zip(st.columns(3), (("Parameters", words.count(size["params"])), ("MACs", words.short(size["macs"])),
@@ -113,6 +122,25 @@ def show_network(data: DataSettings, model: ModelSettings) -> dict[str, Any] | N
             )
     structure(row.id)
     return made
+
+
+def ways_on(data: DataSettings, network: ModelCard) -> None:
+    """Buttons that make network and images fit each other, where their cards say how."""
+    about = DATASETS[data.name]
+    side = data.image_size or about.image_size
+    if bool(side) != bool(network.image_size):
+        fit = next(name for name, other in MODELS.items() if bool(other.image_size) == bool(side))
+        instead(f"Use {fit}", model=fit)
+    elif side < network.minimum or side % network.multiple:
+        instead(f"Set image size to {network.image_size}", **{"data-image_size": str(network.image_size)})
+
+
+def instead(label: str, **changes: str) -> None:
+    """A button that opens this page with some of its settings changed; the settings stand in its link."""
+    if st.button(label, key=f"instead-{label}"):
+        for key in changes:
+            st.session_state.pop(key, None)
+        st.switch_page("pages/train.py", query_params={**st.query_params.to_dict(), **changes})
 
 
 def structure(number: int) -> None:
@@ -138,14 +166,19 @@ def estimate(spec: TrainSpec, measured: dict[str, Any] | None) -> str:
     return f"{words.roughly(per_image * images * spec.training.epochs).capitalize()} on this machine."
 
 
+def kept(name: str, content: memoryview) -> Path:
+    """Keep an upload under its content's hash: a file that a waiting run points to is never replaced by another."""
+    path = home() / "uploads" / f"{hashlib.sha256(content).hexdigest()[:12]}-{Path(name).name}"
+    if not path.exists():
+        write_atomic(path, bytes(content))
+    return path
+
+
 def checkpoint() -> str:
     """Path of the weights to start from, empty for a fresh start."""
     with st.expander("Start from a checkpoint", expanded=st.query_params.get("open") == "checkpoint"):
         given = st.file_uploader("Checkpoint file", type=["safetensors", "pt", "pth", "th"], key="upload",
                                  help="Weights for the network chosen above. Set epochs to 0 to only evaluate it.")  # fmt: skip
         if given is not None:
-            path = home() / "uploads" / given.name
-            if not path.exists() or path.stat().st_size != given.size:
-                write_atomic(path, given.getvalue())
-            st.session_state["weights"] = str(path)
+            st.session_state["weights"] = str(kept(given.name, given.getbuffer()))
         return str(st.text_input("or its path on this machine", key="weights", persist_state="session"))

@@ -1,0 +1,96 @@
+"""The share of each group: one slider a group, what is set by hand, and both in the link."""
+
+from collections.abc import Mapping
+from typing import Any
+
+import streamlit as st
+
+from pages.ui import forms, words
+from pruning.channels.map import ChannelMap, Group
+from pruning.spec import PruneSettings, Spread
+
+PAGE = 12  # groups whose sliders are shown at once
+BY_GROUP = (Spread.UNIFORM, Spread.GROUPS)
+Shares = dict[str, float]
+
+
+def choose(number: int, whole: ChannelMap, wish: PruneSettings, scores: Mapping[str, Any]) -> Shares:
+    """One slider a group, where the spread has a say for single groups; only what differs from the overall share."""
+    if wish.spread not in BY_GROUP:
+        return {}
+    overall = wish.share if wish.spread is Spread.UNIFORM else 0.0
+    chosen: Shares = st.session_state.setdefault(f"shares-{number}", linked(whole, number))
+    mine = {name: share for name, share in chosen.items() if name in scores and share != overall}
+    with st.expander(f"Share per group ({len(mine)} set by hand)" if mine else "Share per group",
+                     expanded=len(whole.groups) <= PAGE or wish.spread is Spread.GROUPS):  # fmt: skip
+        sliders(number, page_of(whole.groups), overall, chosen, scores)
+        if chosen and st.button("Back to the overall share" if overall else "Set all to 0 %"):
+            chosen.clear()
+            st.session_state.pop(f"drawn-{number}", None)
+            link(chosen)
+            st.rerun(scope="fragment")
+    link(chosen)
+    return mine
+
+
+def linked(whole: ChannelMap, number: int) -> Shares:
+    """The shares that the link names, 'conv1:70,fc1:0', where they are of groups of this run."""
+    if st.query_params.get("run", str(number)) != str(number):
+        return {}
+    pairs = [part.rpartition(":")[::2] for part in st.query_params.get("shares", "").split(",")]
+    names = {group.name for group in whole.groups}
+    return {name: int(share) / 100 for name, share in pairs if name in names and share.isdecimal() and int(share) < 100}
+
+
+def link(chosen: Shares) -> None:
+    """Write the shares into the link, only when they are not there yet: a link being typed stays as it is."""
+    told = ",".join(f"{name}:{round(100 * share)}" for name, share in chosen.items())
+    if told != st.query_params.get("shares", ""):
+        if told:
+            st.query_params["shares"] = told
+        else:
+            del st.query_params["shares"]
+
+
+def page_of(groups: tuple[Group, ...]) -> tuple[Group, ...]:
+    """The groups whose sliders are shown, PAGE at a time."""
+    pages = [groups[i : i + PAGE] for i in range(0, len(groups), PAGE)]
+    if len(pages) == 1:
+        return groups
+    names = [f"{i * PAGE + 1}–{i * PAGE + len(page)}" for i, page in enumerate(pages)]
+    shown = st.segmented_control("Groups", names, default=names[0], required=True, key="page")
+    return pages[names.index(shown or names[0])]
+
+
+def sliders(number: int, groups: tuple[Group, ...], overall: float, chosen: Shares, scores: Mapping[str, Any]) -> None:
+    """Sliders that start anew whenever the overall share moves, so that a browser's late answer is to one that is gone."""
+    turn = drawing(number, overall)
+    for cell, group in zip(forms.grid(len(groups), 2), groups, strict=True):
+        key, judged = f"share-{number}-{group.name}-{turn}", group.name in scores
+        start = chosen.get(group.name, overall) if judged else 0.0
+        cell.slider(f"{words.plain(group.name)} ({group.units})", 0.0, 0.99, start, step=0.01, format="percent", key=key,
+                    disabled=not judged, on_change=remember, args=(number, turn, group.name, key, overall))  # fmt: skip
+
+
+def drawing(number: int, overall: float) -> int:
+    """How many times the sliders were drawn anew; counts on when the overall share is another one."""
+    if st.session_state.get(f"drawn-{number}") != overall:
+        st.session_state[f"drawn-{number}"] = overall
+        st.session_state[f"turn-{number}"] = turns(number) + 1
+    return turns(number)
+
+
+def turns(number: int) -> int:
+    return int(st.session_state.get(f"turn-{number}", 0))
+
+
+def remember(number: int, turn: int, group: str, key: str, overall: float) -> None:
+    """Keep a group's own share; back at the overall one, it follows that again."""
+    chosen: Shares = st.session_state[f"shares-{number}"]
+    share = round(st.session_state[key], 2)
+    if turn != turns(number):
+        return
+    if share == round(overall, 2):
+        chosen.pop(group, None)
+    else:
+        chosen[group] = share
