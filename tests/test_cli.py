@@ -4,6 +4,7 @@ import os
 import signal
 import subprocess
 import sys
+from functools import partial
 from pathlib import Path
 
 import pytest
@@ -83,6 +84,7 @@ def test_the_environment_does_not_leak_into_a_spec(monkeypatch):
         (["train", "--data.name", "mnst"], "Did you mean mnist"),
         (["train", "--model.name", "scnb"], "Did you mean scnnb"),
         (["train", "--data.name", "imagefolder", "--data.folder", "/nowhere"], "/nowhere"),
+        (["train", "--data.name", "iris"], "scnnb takes images, and iris has rows of features"),
         (["train", "--model.weights", "/nowhere.th"], "There is no checkpoint file /nowhere.th"),
     ],
     ids=lambda value: " ".join(value) if isinstance(value, list) else "",
@@ -131,6 +133,8 @@ def test_a_shell_trains_reports_and_exports(tmp_path):
         assert target.stat().st_size > 0
     assert main(["export", "1", "--to", str(tmp_path)]) == 0
     assert (tmp_path / "run-1.zip").stat().st_size > 0
+    wrong = shell("prune", "--parent", "1", "--pruning.shares", "conv1=0.3")
+    assert (wrong.returncode, "pruning.shares='conv1' is not known" in wrong.stderr) == (2, True)
 
 
 @pytest.mark.usefixtures("ended")
@@ -192,17 +196,21 @@ def test_a_full_disk_is_said_when_nothing_comes(runs, monkeypatch, capsys):
 
 
 @pytest.mark.usefixtures("ended")
-def test_a_failed_job_is_one_sentence_and_exit_code_1():
-    done = shell("train", "--data.name", "iris", "--model.name", "scnnb")
+def test_a_failed_job_is_one_sentence_and_exit_code_1(tmp_path):
+    weights = tmp_path / "weights.th"
+    weights.write_bytes(b"no weights")
+    done = shell("train", *IRIS, "--model.weights", str(weights))
     assert done.returncode == 1
-    assert "scnnb takes images" in done.stderr
+    assert "Run 1 failed" in done.stderr
     assert "Traceback" not in done.stderr
 
 
 @pytest.mark.usefixtures("ended")
 def test_ctrl_c_leaves_the_job_running(runs):
     command = [sys.executable, "-m", "pruning", "train", *IRIS[:-1], "1000"]
-    with subprocess.Popen(command, cwd=ROOT, stdout=subprocess.PIPE, stderr=subprocess.PIPE, text=True) as follower:
+    listening = partial(signal.signal, signal.SIGINT, signal.SIG_DFL)  # a test run in the background has it ignored
+    pipes = {"stdout": subprocess.PIPE, "stderr": subprocess.PIPE, "text": True}
+    with subprocess.Popen(command, cwd=ROOT, preexec_fn=listening, **pipes) as follower:
         follower.stdout.readline()
         os.kill(follower.pid, signal.SIGINT)
         _, said = follower.communicate(timeout=30)
