@@ -31,7 +31,7 @@ USAGE = """usage: python -m pruning COMMAND …   (COMMAND --help lists its opti
   cancel RUN             stop a job
   retry RUN              queue a failed or cancelled job again; it resumes
   repair                 rebuild the list of jobs from the run folders
-  export RUN [--format zip|safetensors|state-dict] [--to PATH]
+  export RUN [--format zip|safetensors|state-dict] [--to FILE or FOLDER]
 
 Runs lie in PRUNING_HOME (default runs/), data sets in PRUNING_DATA (default data/)."""
 
@@ -172,6 +172,7 @@ def cancel(arguments: list[str]) -> int:
 def retry(arguments: list[str]) -> int:
     number = parsed("retry", arguments).run
     Store(home()).retry(number)
+    print(f"Run {number} is queued again.", flush=True)
     return follow(number)
 
 

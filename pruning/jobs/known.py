@@ -7,7 +7,18 @@ from pathlib import Path
 from models import MODELS
 from pruning.data import DATASETS
 from pruning.errors import UserError
-from pruning.spec import DataSettings, InspectSpec, ModelSettings, PrepareSpec, Spec, TrainSpec
+from pruning.run import Run, read_json
+from pruning.spec import (
+    DataSettings,
+    InspectSpec,
+    ModelSettings,
+    PrepareSpec,
+    PruneSettings,
+    PruneSpec,
+    Spec,
+    SweepSpec,
+    TrainSpec,
+)
 
 
 def check(spec: Spec) -> None:
@@ -16,6 +27,9 @@ def check(spec: Spec) -> None:
         check_data(spec.data)
     if isinstance(spec, TrainSpec | InspectSpec):
         check_model(spec.model)
+        check_fit(spec.model, spec.data)
+    if isinstance(spec, PruneSpec | SweepSpec):
+        check_groups(spec.parent, spec.pruning)
 
 
 def check_data(settings: DataSettings) -> None:
@@ -31,9 +45,25 @@ def check_model(settings: ModelSettings) -> None:
         raise UserError(f"There is no checkpoint file {settings.weights}.", do="Check model.weights for a slip.")
 
 
-def one_of(field: str, given: str, known: Iterable[str]) -> None:
+def check_fit(model: ModelSettings, images: DataSettings) -> None:
+    takes, gives = (
+        ("images" if size else "rows of features")
+        for size in (MODELS[model.name].image_size, DATASETS[images.name].image_size)
+    )
+    if takes != gives:
+        raise UserError(f"{model.name} takes {takes}, and {images.name} has {gives}.", do="Choose another of the two.")
+
+
+def check_groups(parent: int, wish: PruneSettings) -> None:
+    """The groups of a network stand in its run folder as soon as its training has begun."""
+    groups = [group["name"] for group in read_json(Run.of(parent).channels, {}).get("groups", [])]
+    for name in wish.shares if groups else ():
+        one_of("pruning.shares", name, groups, do=f"Groups of run {parent}: {', '.join(groups)}.")
+
+
+def one_of(field: str, given: str, known: Iterable[str], *, do: str = "--help lists them.") -> None:
     names = list(known)
     if given not in names:
         near = difflib.get_close_matches(given, names, n=3, cutoff=0.4)
-        do = f"Did you mean {' or '.join(near)}?" if near else "--help lists them."
+        do = f"Did you mean {' or '.join(near)}?" if near else do
         raise UserError(f"{field}={given!r} is not known.", do=do)
