@@ -25,33 +25,40 @@ def network(row: Row) -> None:
         if f"pt-{row.id}" in st.session_state:
             st.download_button("Download .pt", st.session_state[f"pt-{row.id}"], f"{name}.pt", on_click="ignore")
         st.caption(words.size(path.stat().st_size))
+    st.caption("The .safetensors builds its own network when it is loaded. A state dict holds weights alone: a pruned one "
+               "fits only a network that was pruned the same way.")  # fmt: skip
     st.code(f'import pruning\n\nmodel = pruning.load("{name}.safetensors")', language="python")
     st.caption("Runs in any process that can import this project; no trace of the original network is needed.")
 
 
-def pictures(row: Row) -> None:
-    """The run's charts, each as HTML, PNG, SVG and CSV."""
-    drawn = [
+def drawn(row: Row) -> list[files.Drawn]:
+    """The run's charts: figure, table, file name, title."""
+    found: list[files.Drawn] = [
         (charts.learning(r), r.rows(), f"run-{row.id}-{r.title.lower()}", r.title)
         for r in series.learning(state.metrics(row.id))
     ]
     plan = state.plan(row.id)
     if plan is not None:
         record = series.bars(plan)
-        drawn.append((charts.bars(record), record.rows(), f"run-{row.id}-kept", "Filters kept"))
+        found.append((charts.bars(record), record.rows(), f"run-{row.id}-kept", "Filters kept"))
+    return found
+
+
+def pictures(row: Row) -> None:
+    """The run's charts, each as HTML, PNG, SVG and CSV."""
     st.subheader("Charts", anchor=False)
     if not files.has_browser():
         st.caption(files.NO_BROWSER)
     with st.container(horizontal=True):
-        for figure, rows, name, title in drawn:
+        for figure, rows, name, title in drawn(row):
             files.chart(figure, rows, name, label=title)
 
 
 def whole(row: Row) -> None:
     st.subheader("Whole run", anchor=False)
     run = Run.of(row.id)
-    st.download_button("Download ZIP", lambda: files.bundle(run), f"run-{row.id}.zip", on_click="ignore")
-    st.caption("Settings, network, plan, result, curves, torchinfo, log and timeline.")
+    st.download_button("Download ZIP", lambda: files.bundle(run, drawn(row)), f"run-{row.id}.zip", on_click="ignore")
+    st.caption("A README, settings, network, plan, result, curves, charts (HTML, CSV), torchinfo, log and timeline.")
 
 
 cards.header("Export", "Take the network away, with the line that loads it.", "Checkpoint", "Size", "Masked check")

@@ -5,9 +5,11 @@ from typing import Any
 
 import streamlit as st
 
-from pages.ui import cards, charts, files, live, overview, series, state, tradeoffs, words
+from pages.ui import again, cards, charts, files, live, overview, series, state, tradeoffs, words
+from pages.ui.series import CRITERIA
 from pruning.jobs.store import Row, State
 from pruning.run import Run
+from pruning.spec import Settings
 
 Measured = dict[str, Any]
 
@@ -43,7 +45,7 @@ def head(row: Row) -> None:
         st.title(words.plain(cards.title(row)), anchor=False, width="content")
         cards.badge(row.state)
     took = words.duration((row.ended or time.time()) - row.started) if row.started else ""
-    facts = [f"Run {row.id}", cards.KINDS[row.kind], state.network(row.id), f"started {words.ago(row.started)}" if row.started else "",
+    facts = [f"Run {row.id}", cards.KINDS[row.kind], state.network(row.id), f"started {words.ago(row.started)}" if row.started else "never started" if row.state.is_finished else "",
              f"took {took}" if row.ended and took else "", f"attempt {row.attempt}" if row.attempt > 1 else ""]  # fmt: skip
     st.caption(words.plain(" · ".join(fact for fact in facts if fact)))
     with st.container(horizontal=True, vertical_alignment="center"):
@@ -76,8 +78,10 @@ def retry(row: Row) -> None:
 
 def failed(row: Row) -> None:
     cards.problem(row.error or {"what": "The run failed, and left no word why", "do": "Look at its log below."})
-    if st.button("Retry", type="primary", help="Goes on from its last checkpoint; what is finished is not done again."):
-        retry(row)
+    with st.container(horizontal=True, vertical_alignment="center"):
+        again.offer(row)
+        if st.button("Retry unchanged", help="Goes on from its last checkpoint; what is finished is not done again."):
+            retry(row)
 
 
 def ended(row: Row) -> None:
@@ -174,11 +178,12 @@ def layers(row: Row) -> None:
     if row.kind != "prune":
         with st.expander("torchinfo"):
             st.code(after or before, language=None)
+            st.caption(words.TORCHINFO)
         return
     with st.expander("torchinfo before and after"):
-        for column, (name, text) in zip(st.columns(2), (("Before", before), ("After", after)), strict=True):
-            column.markdown(f"**{name}**")
-            column.code(text, language=None)
+        for tab, text in zip(st.tabs(["After", "Before"]), (after, before), strict=True):
+            tab.code(text, language=None)
+        st.caption(words.TORCHINFO)
 
 
 def after(row: Row) -> None:
@@ -188,7 +193,7 @@ def after(row: Row) -> None:
         with st.expander("Timeline", expanded=row.state is not State.SUCCEEDED):
             live.timeline(row.id)
     with st.expander("Settings"):
-        st.code(state.text(run.spec), language="json")
+        settings(row)
     log = state.text(run.log, last=20_000)
     if log:
         with st.expander("Log"):
@@ -196,6 +201,39 @@ def after(row: Row) -> None:
     if row.state.is_finished:
         with st.expander("Files"):
             files.listing(row)
+
+
+def settings(row: Row) -> None:
+    """Every setting of the run with its title, part by part."""
+    spec = state.specification(row.id)
+    parts = {n: getattr(spec, n) for n in type(spec).model_fields} if spec is not None else {}
+    for column, (part, group) in zip(
+        st.columns(3), ((n, g) for n, g in parts.items() if isinstance(g, Settings)), strict=False
+    ):
+        fields = type(group).model_fields
+        lines = [f"| {fields[n].title or n} | {words.plain(setting(getattr(group, n)))} |" for n in fields]
+        column.markdown("\n".join([f"| {PARTS.get(part, part)} | |", "|:--|:--|", *lines]))
+    if row.kind == "sweep":
+        st.caption(
+            f"Criteria: {setting(parts.get('criteria', ()))}. Shares removed: {setting(parts.get('shares', ()))}."
+        )
+
+
+PARTS = {"data": "Data", "model": "Network", "training": "Training", "pruning": "Pruning", "finetune": "Fine-tuning"}
+
+
+def setting(value: Any) -> str:
+    """A setting's value in words."""
+    match value:
+        case bool():
+            return "yes" if value else "no"
+        case dict():
+            return ", ".join(f"{name} {words.percent(share, 0)}" for name, share in value.items()) or "–"
+        case tuple():
+            return ", ".join(words.percent(v, 0) if isinstance(v, float) else setting(v) for v in value)
+        case str():
+            return CRITERIA.get(value, value) or "–"
+    return f"{value:g}" if isinstance(value, float) else str(value)
 
 
 def sweep(row: Row) -> None:

@@ -15,12 +15,14 @@ import streamlit as st
 from choreographer.browsers import Chromium
 
 from pages.ui import words
+from pruning import export
 from pruning.errors import UserError
 from pruning.jobs.store import Row
 from pruning.run import Run
 
 NO_BROWSER = "PNG and SVG need Chromium on the server; HTML, CSV and the chart's camera work."
 Deferred = Callable[[], bytes]
+Drawn = tuple[go.Figure, list[dict[str, Any]], str, str]  # figure, its table, file name, title
 
 
 @st.cache_resource(show_spinner=False)
@@ -56,14 +58,13 @@ def chart(figure: go.Figure, rows: Sequence[dict[str, Any]], name: str, *, label
             st.caption(NO_BROWSER)
 
 
-def bundle(run: Run) -> bytes:
-    """The run's folder as a ZIP, without its resume points."""
-    buffer = io.BytesIO()
-    with zipfile.ZipFile(buffer, "w", zipfile.ZIP_DEFLATED) as archive:
-        for path in sorted(run.path.rglob("*")):
-            inside = path.relative_to(run.path)
-            if path.is_file() and inside.parts[0] != run.checkpoints.name and not path.name.startswith("."):
-                archive.write(path, Path(f"run-{run.number}") / inside)
+def bundle(run: Run, charts: Sequence[Drawn] = ()) -> bytes:
+    """The run's ZIP with its charts as HTML and CSV; raises UserError when there is no such run."""
+    buffer = io.BytesIO(export.bundle(run))
+    with zipfile.ZipFile(buffer, "a", zipfile.ZIP_DEFLATED) as archive:
+        for figure, rows, name, _ in charts:
+            archive.writestr(f"run-{run.number}/charts/{name}.html", html(figure))
+            archive.writestr(f"run-{run.number}/charts/{name}.csv", table(rows))
     return buffer.getvalue()
 
 
@@ -78,13 +79,16 @@ def exported(number: int, form: str, name: str) -> bytes:
         return target.read_bytes()
 
 
+INNER = ("control.json", "status.json", "folders.json")
+
+
 def listing(row: Row) -> None:
-    """Every file of the run, to download one by one."""
-    for path in sorted(Run.of(row.id).path.iterdir()):
-        if path.is_file() and not path.name.startswith("."):
-            with st.container(horizontal=True, vertical_alignment="center"):
-                st.markdown(f"`{path.name}`", width=240)
-                st.caption(words.size(path.stat().st_size), width=90)
-                st.download_button(
-                    "Download", path.read_bytes, path.name, key=f"file-{path.name}", type="tertiary", on_click="ignore"
-                )
+    """Every file of the run but the machinery's own, to download one by one."""
+    found = [p for p in sorted(Run.of(row.id).path.iterdir()) if p.is_file() and not p.name.startswith(".")]
+    with st.container(gap=None):
+        for path in found:
+            size = path.stat().st_size
+            if size and path.name not in INNER:
+                label = f"{words.plain(path.name)} · {words.size(size)}"
+                st.download_button(label, path.read_bytes, path.name, key=f"file-{path.name}", type="tertiary",
+                                   icon=":material/download:", on_click="ignore")  # fmt: skip

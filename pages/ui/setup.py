@@ -152,6 +152,7 @@ def structure(number: int) -> None:
                    f"{words.plural(len(whole.protected), 'layer')} protected.")  # fmt: skip
     with st.expander("torchinfo"):
         st.code(state.text(run.summary_before) or state.text(run.summary_after), language=None)
+        st.caption(words.TORCHINFO)
 
 
 def estimate(spec: TrainSpec, measured: dict[str, Any] | None) -> str:

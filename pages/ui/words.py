@@ -4,6 +4,9 @@ import re
 import time
 
 MINUS = "−"
+TORCHINFO = (
+    "torchinfo's mult-adds also count biases and the scales of batch norms; MACs elsewhere on these pages do not."
+)
 
 
 def count(n: float) -> str:
