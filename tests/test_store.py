@@ -186,8 +186,8 @@ def test_lists_are_filtered_by_kind_state_and_words(store):
     store.submit(TrainSpec(title="first try"))
     store.submit(InspectSpec())
     store.submit(TrainSpec(title="second"))
-    assert [row.id for row in store.rows()] == [3, 1]
-    assert [row.id for row in store.rows(kinds=["inspect"])] == [2]
+    assert [row.id for row in store.rows()] == [2, 1]
+    assert [row.id for row in store.rows(kinds=["inspect"])] == [900_001]
     assert [row.id for row in store.rows(search="TRY")] == [row.id for row in store.rows(search="1")] == [1]
     assert store.rows(states=[State.FAILED]) == []
 
@@ -247,3 +247,9 @@ def test_the_summary_of_a_run_survives_in_its_row(store):
     store.move(number, State.RUNNING, State.SUCCEEDED, attempt=1, changes={"summary": json.dumps({"epochs": 2})})
     shutil.rmtree(Run.of(number).path)
     assert store.row(number).summary == {"epochs": 2}
+
+
+def test_small_requests_do_not_use_up_the_numbers_of_runs(runs):
+    store = Store(runs)
+    small = store.submit(InspectSpec())
+    assert (store.submit(TrainSpec()), small) == (1, 900_001)

@@ -33,6 +33,7 @@ class State(StrEnum):
 
 LONG = ("train", "prune", "finetune")  # kinds that end with a network, so that others can start from them
 SMALL = ("inspect", "prepare")  # small requests: left out of lists unless asked for
+SMALL_NUMBERS = 900_000  # above it the small requests are counted, so that a user's first run is run 1
 
 
 @dataclass(frozen=True)
@@ -227,7 +228,7 @@ def _check_parent(database: sqlite3.Connection, spec: Spec) -> None:
 
 
 def _insert(database: sqlite3.Connection, spec: Spec, folder: Path, undo: ExitStack, sweep: int | None = None) -> int:
-    number = _reserve(database, folder, undo)
+    number = _reserve(database, folder, undo, spec.kind in SMALL)
     text = spec.model_dump_json()
     run = Run(folder / f"{number:05d}")
     write_atomic(run.spec, text)
@@ -241,9 +242,11 @@ def _insert(database: sqlite3.Connection, spec: Spec, folder: Path, undo: ExitSt
     return number
 
 
-def _reserve(database: sqlite3.Connection, folder: Path, undo: ExitStack) -> int:
+def _reserve(database: sqlite3.Connection, folder: Path, undo: ExitStack, is_small: bool) -> int:
     """The next number whose folder is free: after a crash or a lost database, old files are never taken for new ones."""
-    number = database.execute("SELECT coalesce(max(seq), 0) + 1 FROM sqlite_sequence").fetchone()[0]
+    start = SMALL_NUMBERS if is_small else 0
+    sql = "SELECT coalesce(max(id), :start) + 1 FROM runs WHERE id BETWEEN :start + 1 AND :start + 899999"
+    number = database.execute(sql, {"start": start}).fetchone()[0]
     while (path := folder / f"{number:05d}").exists():
         number += 1
     path.mkdir()
