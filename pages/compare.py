@@ -20,6 +20,16 @@ COLUMNS = {
 }
 
 
+AXES = {"params": "Parameters", "macs": "MACs", "bytes": "Size", "latency": "Latency"}
+
+
+def family(runs: dict[str, Row]) -> list[str]:
+    """The newest sweep, or else the newest run, with all runs of its network and data set that are not sweeps."""
+    first = next((row for row in runs.values() if row.kind == "sweep"), next(iter(runs.values())))
+    alike = [n for n, row in runs.items() if row.kind != "sweep" and state.network(row.id) == state.network(first.id)]
+    return [str(first.id)] if first.kind == "sweep" else alike[:20]
+
+
 def candidates() -> dict[str, Row]:
     """Finished runs and the sweeps that have a finished child, newest first, without a sweep's children."""
     found = [row for row in state.rows() if row.sweep is None]
@@ -34,18 +44,23 @@ def members(row: Row) -> list[int]:
 
 def compare(rows: list[Row]) -> None:
     numbers = list(dict.fromkeys(number for row in rows for number in members(row)))
-    records = {axis: tradeoffs.of(numbers, axis) for axis in ("params", "macs")}
+    axes = st.segmented_control("Accuracy against", list(AXES), default=["params", "macs"], selection_mode="multi",
+                                format_func=lambda a: AXES[a], key="axes", bind="query-params")  # fmt: skip
+    shown = [axis for axis in AXES if axis in axes][:2] or ["params"]
+    records = {axis: tradeoffs.of(numbers, axis) for axis in shown}
     if any(record.series or record.baselines for record in records.values()):
-        for column, (axis, record) in zip(st.columns(2, gap="medium"), records.items(), strict=True):
+        for column, (axis, record) in zip(st.columns(len(shown), gap="medium"), records.items(), strict=True):
             with column:
                 tradeoffs.show(record, f"accuracy-{axis}", key=axis)
+    if len(axes) > 2:
+        st.caption("Two charts stand side by side: the first two of those chosen.")
     table = tradeoffs.tabulate(numbers)
     st.subheader("The runs", anchor=False)
     st.dataframe(pd.DataFrame(table), hide_index=True, column_config=COLUMNS)
     st.caption("Differences are to each run's parent. MACs: conv and linear weights once per output position.")
     st.download_button(
         "Download table",
-        lambda: files.table(table),
+        lambda: files.table(tradeoffs.for_csv(table)),
         "runs.csv",
         icon=":material/download:",
         type="tertiary",
@@ -64,7 +79,7 @@ if not runs:
     ):
         example.start()
 else:
-    chosen = st.multiselect("Runs and sweeps", list(runs), default=list(runs)[:20], format_func=lambda n: f"{n} · {cards.title(runs[n])}",
+    chosen = st.multiselect("Runs and sweeps", list(runs), default=family(runs), format_func=lambda n: f"{n} · {cards.title(runs[n])}",
                             key="compare", persist_state="session")  # fmt: skip
     if chosen:
         compare([runs[n] for n in chosen])

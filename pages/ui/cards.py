@@ -215,6 +215,13 @@ def milliseconds(measured: dict[str, Any] | None) -> float | None:
     return ((measured or {}).get("latency") or {}).get("median_ms")
 
 
+def spread(timing: dict[str, Any]) -> str:
+    """'0.41 ms (0.39–0.52)': the median, and where eight of ten measurements lie."""
+    low, high = timing.get("p10_ms"), timing.get("p90_ms")
+    around = f" ({low:.3g}–{high:.3g})" if low is not None and high is not None else ""
+    return f"{timing['median_ms']:.3g} ms{around}"
+
+
 def cost(name: str, before: float | None, after: float, text: Any) -> None:
     """A cost, where less is better, with its change in percent."""
     delta = words.change(before, after) if before else None

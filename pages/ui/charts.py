@@ -45,7 +45,7 @@ def _line(series: Series, style: tuple[str, str, str]) -> go.Scatter:
 
 def _baselines(record: Tradeoff) -> go.Scatter:
     return go.Scatter(
-        name="baseline",
+        name="unpruned" if len(record.baselines) > 1 else f"unpruned: {record.baselines[0].note}",
         x=[p.x for p in record.baselines],
         y=[100 * p.y for p in record.baselines],
         customdata=[[p.run, p.note] for p in record.baselines],
@@ -73,7 +73,7 @@ def learning(record: Learning) -> go.Figure:
 
 
 def _whole_ticks(epochs: int) -> dict[str, Any]:
-    return {"dtick": 1} if epochs <= 12 else {}
+    return {"dtick": 1} if epochs <= 12 else {"tickformat": ",d"}
 
 
 def bars(record: Bars, *, selected: str = "") -> go.Figure:

@@ -102,7 +102,9 @@ def said(row: Row, made: Measured) -> str:
     """One line under the tiles: what the numbers mean and how they were made sure."""
     parts = ["MACs: conv and linear weights once per output position"]
     if made["after"].get("latency"):
-        parts.append(f"latency: median of one image on the {made['after']['latency']['device'].upper()}")
+        timing = made["after"]["latency"]
+        parts.append(f"latency: median of one image on the {timing['device'].upper()} ({cards.spread(timing)}); "
+                     "it differs from one measurement to the next")  # fmt: skip
     if made.get("verified") is not None:
         parts.append(f"equals the masked original to {made['verified']:.0e}".replace("-", "‑"))
     return " · ".join(parts)
@@ -129,7 +131,7 @@ def numbers(measured: Measured) -> dict[str, str]:
     }
     timing = measured.get("latency")
     if timing:
-        told["Latency"] = f"{timing['median_ms']:.3g} ms"
+        told["Latency"] = cards.spread(timing)
     return told
 
 
@@ -189,7 +191,7 @@ def layers(row: Row) -> None:
 def after(row: Row) -> None:
     """Timeline, log and files, folded where they are long."""
     run = Run.of(row.id)
-    if row.state.is_finished and state.events(row.id):
+    if row.state.is_finished and (state.events(row.id) or row.state is not State.SUCCEEDED):
         with st.expander("Timeline", expanded=row.state is not State.SUCCEEDED):
             live.timeline(row.id)
     with st.expander("Settings"):

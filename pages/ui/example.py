@@ -5,14 +5,14 @@ from pruning.spec import DataSettings, ModelSettings, PruneSettings, PruneSpec, 
 
 BUTTON = "Try the example"
 LINE = (
-    "The example trains the network SCNNB on 6,000 bundled images of clothes, removes half of its filters and "
-    "fine-tunes the rest. It takes about a minute and downloads nothing."
+    "The example trains scnnb-valid, a small network (scnnb without padding at its edges), on 6,000 bundled images of "
+    "clothes, removes half of its filters and fine-tunes the rest. It takes about a minute and downloads nothing."
 )
 
 
 def specs() -> tuple[TrainSpec, PruneSpec]:
     train = TrainSpec(
-        title="Example: SCNNB on Fashion-MNIST",
+        title="Example: scnnb-valid on fashion-mnist-sample",
         data=DataSettings(name="fashion-mnist-sample"),
         model=ModelSettings(name="scnnb-valid"),
         training=TrainSettings(epochs=4),

@@ -6,7 +6,7 @@ from typing import Any
 import psutil
 import streamlit as st
 
-from pages.ui import cards, series, state, words
+from pages.ui import cards, charts, series, state, words
 from pruning.jobs.store import Row, State
 from pruning.run import Run, home
 
@@ -56,10 +56,15 @@ def _watch(number: int, is_scored: bool, before: State) -> None:
 
 
 def timeline(number: int) -> None:
-    """What happened so far, in words, oldest first."""
-    for event in state.events(number):
-        moment = time.strftime("%H:%M:%S", time.localtime(event["time"]))
-        st.caption(f"{moment}  {words.plain(event['text'])}")
+    """What happened so far, in words, oldest first; last how it ended, where that was not well."""
+    told = [(event["time"], event["text"]) for event in state.events(number)]
+    row = state.find(number)
+    if row is not None and row.ended and row.state is State.FAILED:
+        told.append((row.ended, f"Failed: {(row.error or {}).get('what', 'it left no word why')}"))
+    if row is not None and row.ended and row.state is State.CANCELLED:
+        told.append((row.ended, "Cancelled."))
+    for moment, text in told:
+        st.caption(f"{time.strftime('%H:%M:%S', time.localtime(moment))}  {words.plain(text)}")
 
 
 def curves(number: int) -> None:
@@ -68,19 +73,9 @@ def curves(number: int) -> None:
     st.caption(latest(records))
     if len(records) < 2:
         return
-    left, right = st.columns(2)
-    for column, (name, unit, table) in zip((left, right), series.live(records), strict=True):
-        with column:
-            st.markdown(f"**{name}**")
-            st.line_chart(
-                table,
-                x="epoch",
-                y=["training", "validation"],
-                x_label="epoch",
-                y_label=unit,
-                color=[series.DENSE, series.ACCENT],
-                height=240,
-            )
+    for column, record in zip(st.columns(2), series.learning(records), strict=True):
+        figure = charts.learning(series.thinned(record))
+        column.plotly_chart(figure, key=f"learning-{record.title}", config=charts.CONFIG)
 
 
 def latest(records: list[dict[str, Any]]) -> str:

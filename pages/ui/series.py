@@ -1,7 +1,7 @@
 """Plain records behind every chart: run files → numbers, with no drawing in them."""
 
 from collections.abc import Iterable, Mapping, Sequence
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from statistics import mean, stdev
 from typing import Any
 
@@ -29,6 +29,8 @@ class Point:
     note: str = ""
     spread: float = 0.0  # standard deviation over `count` runs that differ in nothing but their seeds
     count: int = 1
+    criterion: str = ""
+    share: float | None = None  # removed, as asked for
 
 
 @dataclass(frozen=True)
@@ -55,9 +57,11 @@ class Tradeoff:
                 "series": name,
                 "run": p.run,
                 "what": p.note,
+                "criterion": p.criterion,
+                "share removed, %": None if p.share is None else round(100 * p.share, 2),
                 self.x_title: p.x,
-                "test accuracy": p.y,
-                "standard deviation": p.spread,
+                "test accuracy, %": round(100 * p.y, 4),
+                "standard deviation, pp": round(100 * p.spread, 4),
                 "runs": p.count,
             }
             for name, p in named
@@ -77,7 +81,7 @@ def _mean(points: list[Point]) -> Point:
     if len(points) == 1:
         return first
     note = f"{first.note}, mean of {len(points)} runs"
-    return Point(first.run, first.x, mean(values), note, stdev(values), len(points))
+    return replace(first, y=mean(values), note=note, spread=stdev(values), count=len(points))
 
 
 @dataclass(frozen=True)
@@ -93,7 +97,7 @@ class Learning:
 
     def rows(self) -> list[dict[str, Any]]:
         return [
-            {"epoch": e, "training": t, "validation": v}
+            {"epoch": e, f"training {self.y_title}": round(t, 5), f"validation {self.y_title}": round(v, 5)}
             for e, t, v in zip(self.epochs, self.training, self.validation, strict=True)
         ]
 
@@ -147,10 +151,11 @@ def learning(records: Sequence[Mapping[str, Any]]) -> tuple[Learning, Learning]:
     )  # fmt: skip
 
 
-def live(records: Sequence[Mapping[str, Any]], most: int = 500) -> list[tuple[str, str, list[dict[str, Any]]]]:
-    """Two tables for in-place charts: (name, unit, rows), thinned to at most `most` epochs."""
-    step = -(-len(records) // most)
-    return [(one.title, one.y_title, one.rows()[::step]) for one in learning(records)]
+def thinned(record: Learning, most: int = 500) -> Learning:
+    """At most `most` epochs, for a chart that is drawn every second."""
+    step = max(1, -(-len(record.epochs) // most))
+    parts = {name: getattr(record, name)[::step] for name in ("epochs", "training", "validation")}
+    return replace(record, **parts)
 
 
 def bars(plan: Plan) -> Bars:

@@ -7,12 +7,13 @@ import streamlit as st
 
 from pages.ui import cards, charts, files, state, words
 from pages.ui.series import CRITERIA, Point, Series, Tradeoff, averaged
-from pruning.spec import FinetuneSpec, PruneSpec, TrainSpec
+from pruning.spec import FinetuneSpec, PruneSpec, Spread, TrainSpec
 
 AXES = {
     "params": ("parameters", "Accuracy against parameters"),
     "macs": ("MACs", "Accuracy against MACs"),
-    "bytes": ("bytes", "Accuracy against size"),
+    "bytes": ("size, bytes", "Accuracy against size"),
+    "latency": ("latency, ms", "Accuracy against latency"),
 }
 
 
@@ -64,9 +65,14 @@ def seedless(spec: PruneSpec | FinetuneSpec | TrainSpec) -> str:
 def point_of(number: int, axis: str) -> Point | None:
     ended, row = state.result(number), state.find(number)
     after = (ended or {}).get("after") or {}
-    if row is None or "test_accuracy" not in after or axis not in after:
+    cost = cards.milliseconds(after) if axis == "latency" else after.get(axis)
+    if row is None or "test_accuracy" not in after or cost is None:
         return None
-    return Point(number, after[axis], after["test_accuracy"], cards.title(row))
+    spec = state.specification(number)
+    wish = spec.pruning if isinstance(spec, PruneSpec) else None
+    criterion = CRITERIA[wish.criterion] if wish else ""
+    share = wish.share if wish and wish.spread in (Spread.UNIFORM, Spread.GLOBAL) else None
+    return Point(number, cost, after["test_accuracy"], cards.title(row), criterion=criterion, share=share)
 
 
 def show(record: Tradeoff, name: str, *, key: str) -> None:
@@ -103,3 +109,23 @@ def _line(number: int, title: str, before: dict | None, after: dict) -> dict[str
         "latency": cards.milliseconds(after),
         "model": state.network(number),
     }
+
+
+CSV = {"accuracy": "test accuracy, %", "Δ accuracy": "change of accuracy, pp", "Δ parameters": "change of parameters, %",
+       "Δ MACs": "change of MACs, %", "latency": "latency, ms"}  # fmt: skip
+
+
+def for_csv(table: Iterable[dict[str, object]]) -> list[dict[str, object]]:
+    """The table with its units in the names of the columns, and bare numbers under them."""
+    return [{CSV.get(name, name): bare(value) for name, value in row.items()} for row in table]
+
+
+def bare(value: object) -> object:
+    """'−1.00 pp' → '-1.00'; other words stay."""
+    if isinstance(value, float):
+        return round(value, 4)
+    text = str(value)
+    if not text.endswith((" pp", " %")):
+        return value
+    number = text.rsplit(" ", 1)[0].replace(words.MINUS, "-").replace("±", "")
+    return number if number.lstrip("+-").replace(".", "", 1).isdecimal() else value
