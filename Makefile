@@ -5,7 +5,7 @@ PORT ?= 8501
 PACKAGES := .venv/.packages
 TEST_PACKAGES := .venv/.test-packages
 
-.PHONY: run test quick check bench clean
+.PHONY: run test quick check clean
 
 run: $(PACKAGES)
 	$(BIN)/streamlit run app.py --server.port $(PORT)

@@ -1,6 +1,6 @@
 """Documents 001 and 004 on full Fashion-MNIST, as jobs of the product itself: submit, wait, print the tables.
 
-python benchmarks/fashion_mnist.py [seed …]     (PRUNING_DATA names the data folder; epochs are cut, see below)
+python -m benchmarks.fashion_mnist [seed …]     (PRUNING_DATA names the data folder; epochs are cut, see below)
 """
 
 import os

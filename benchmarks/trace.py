@@ -1,6 +1,6 @@
 """How long the engine takes: trace with certificate, score + plan + prune, and a re-count, on torchvision networks.
 
-python benchmarks/trace.py [name …]
+python -m benchmarks.trace [name …]
 """
 
 import platform
