@@ -80,4 +80,4 @@ def test_a_job_writes_only_into_its_folder(runs, name):
     run = queued(runs, InspectSpec(data=IRIS, model=MLP))
     work(run, 1)
     assert getattr(run, name).exists()
-    assert {path.name for path in runs.iterdir()} <= {"00001", "cache", "jobs.db", "jobs.db-wal", "jobs.db-shm"}
+    assert {path.name for path in runs.iterdir()} <= {run.path.name, "cache", "jobs.db", "jobs.db-wal", "jobs.db-shm"}
