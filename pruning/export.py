@@ -43,17 +43,16 @@ The weights alone need only the package safetensors:
 
 
 def bundle(run: Run) -> bytes:
-    """The run's files and a README as a ZIP, without its resume points. Raises UserError when there is no such run."""
+    """The run's files and a README as a ZIP, without what only the workers need. Raises UserError when there is no such run."""
     if not run.spec.exists():
         raise UserError(f"There is no run in {run.path}.", do="Choose one of the runs listed.")
     buffer = io.BytesIO()
-    folder = Path(f"run-{run.number}")
+    folder, internal = Path(f"run-{run.number}"), (run.control, run.status, run.folders)
     with zipfile.ZipFile(buffer, "w", zipfile.ZIP_DEFLATED) as archive:
         archive.writestr(str(folder / "README.txt"), README.format(number=run.number, kind=read_json(run.spec)["kind"]))
-        for path in sorted(run.path.rglob("*")):
-            inside = path.relative_to(run.path)
-            if path.is_file() and inside.parts[0] != run.checkpoints.name and not path.name.startswith("."):
-                archive.write(path, folder / inside)
+        for path in sorted(run.path.iterdir()):
+            if path.is_file() and path not in internal and not path.name.startswith(".") and path.stat().st_size:
+                archive.write(path, folder / path.name)
     return buffer.getvalue()
 
 
