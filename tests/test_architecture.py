@@ -10,7 +10,7 @@ import pytest
 
 ROOT = Path(__file__).resolve().parent.parent
 LAYERS = [  # a module may import from its own line and the lines above it
-    ("pruning.errors", "pruning.spec", "pruning.run", "pruning.report"),
+    ("pruning.errors", "pruning.settings", "pruning.spec", "pruning.run", "pruning.report"),
     ("pruning.channels.map", "pruning.plan", "pruning.allocate", "pruning.jobs.database", "pruning.jobs.store"),
     ("models",),
     ("pruning.surgery",),

@@ -1,7 +1,7 @@
 """CRITERIA: what a filter is worth, one small file each. A higher score is kept longer.
 
 To add one: a file with `score(units) -> Tensor (units,)` (or `watch(a, g) -> Tensor (N, C)` for one that looks at
-activations and gradients on data), a name in `spec.CriterionName`, and a line here.
+activations and gradients on data), a name in `settings.CriterionName`, and a line here.
 """
 
 from collections.abc import Callable, Iterable, Mapping
