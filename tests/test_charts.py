@@ -6,7 +6,7 @@ import zipfile
 import pytest
 from streamlit.testing.v1 import AppTest
 
-from pages.ui import charts, files, series
+from pages.ui import charts, files, series, tradeoffs
 from pages.ui.series import Bars, Norms, Point, Series, Tradeoff
 from pruning.channels.map import ChannelMap, Group
 from pruning.plan import Plan
@@ -44,7 +44,7 @@ def test_learning_curves_are_numbered_through_and_in_percent():
 
 
 def test_live_curves_have_at_most_the_points_asked_for():
-    assert all(len(rows) <= 500 for _, _, rows in series.live([EPOCH] * 1234))
+    assert all(len(series.thinned(one).epochs) <= 500 for one in series.learning([EPOCH] * 1234))
 
 
 def test_a_tradeoff_has_one_csv_row_a_point():
@@ -52,9 +52,11 @@ def test_a_tradeoff_has_one_csv_row_a_point():
         "series": "baseline",
         "run": 1,
         "what": "dense",
+        "criterion": "",
+        "share removed, %": None,
         "parameters": 100.0,
-        "test accuracy": 0.9,
-        "standard deviation": 0.0,
+        "test accuracy, %": 90.0,
+        "standard deviation, pp": 0.0,
         "runs": 1,
     }
     assert len(TRADE.rows()) == 2
@@ -88,8 +90,11 @@ def test_what_is_removed_is_hollow():
 def test_a_chart_can_be_taken_away_as_page_and_table():
     assert b"plotly" in files.html(charts.tradeoff(TRADE))
     assert (
-        files.table(TRADE.rows()).splitlines()[0] == b"series,run,what,parameters,test accuracy,standard deviation,runs"
+        files.table(TRADE.rows()).splitlines()[0].startswith(b'series,run,what,criterion,"share removed, %",parameters')
     )
+    assert tradeoffs.for_csv([{"Δ accuracy": "−1.00 pp", "title": "Half"}]) == [
+        {"change of accuracy, pp": "-1.00", "title": "Half"}
+    ]
 
 
 @pytest.mark.browser
@@ -102,8 +107,11 @@ def test_the_zip_of_a_run_leaves_out_its_resume_points():
     run = Run.of(7)
     run.checkpoints.mkdir(parents=True)
     (run.checkpoints / "last.pt").write_bytes(b"big")
-    run.spec.write_text("{}")
-    assert zipfile.ZipFile(io.BytesIO(files.bundle(run))).namelist() == ["run-7/spec.json"]
+    run.spec.write_text('{"kind": "train"}')
+    drawn = (charts.tradeoff(TRADE), TRADE.rows(), "accuracy", "Accuracy")
+    names = zipfile.ZipFile(io.BytesIO(files.bundle(run, [drawn]))).namelist()
+    inside = ("README.txt", "spec.json", "charts/accuracy.html", "charts/accuracy.csv")
+    assert names == [f"run-7/{name}" for name in inside]
 
 
 def every_setting() -> None:

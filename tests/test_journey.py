@@ -153,6 +153,41 @@ def test_from_first_start_to_a_smaller_network_in_another_process(server, page, 
     assert accuracy_elsewhere(path) == pytest.approx(told, abs=1e-9)
 
 
+def expanders(page: Page) -> str:
+    return " ".join(page.locator("summary").all_inner_texts())
+
+
+def hurry(page: Page, delay: float) -> None:
+    """Move the overall share by keys and clicks, `delay` seconds apart."""
+    knob, track = page.get_by_role("slider").first, page.get_by_test_id("stSlider").first.bounding_box()
+    box = knob.bounding_box()
+    knob.focus()
+    for key in ("ArrowRight", "ArrowRight", "ArrowRight", "ArrowLeft"):
+        knob.press(key)
+        time.sleep(delay)
+    for part in (0.3, 0.6, 0.45):
+        page.mouse.click(track["x"] + part * track["width"], box["y"] + box["height"] / 2)
+        time.sleep(delay)
+
+
+def test_only_a_slider_that_was_touched_counts_as_set_by_hand(server, page):
+    asked: list[str] = []
+    page.on("request", lambda request: asked.append(request.url))
+    page.goto(server)
+    page.get_by_role("button", name="Try the example").click()
+    done(page)
+    menu(page, "Explore")
+    expect(page.get_by_test_id("stMetric").first).to_be_visible(timeout=MINUTE)
+    for delay in (0, 0.08, 0.25, 0.5):
+        hurry(page, delay)
+        time.sleep(2)
+        assert "set by hand" not in expanders(page)
+    page.get_by_role("slider").nth(1).press("ArrowRight")
+    expect(page.get_by_text("1 set by hand")).to_be_visible(timeout=MINUTE)
+    page.wait_for_url(re.compile("shares="), timeout=MINUTE)
+    assert all(url.startswith((server, "data:", "blob:")) for url in asked)  # nothing leaves this machine
+
+
 def test_a_link_opened_first_on_a_fresh_server_runs_inside_the_app(server, page):
     page.goto(f"{server}/compare")
     expect(page.get_by_role("heading", name="Compare", exact=True)).to_be_visible(timeout=MINUTE)

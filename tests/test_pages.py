@@ -10,11 +10,20 @@ import psutil
 import pytest
 from streamlit.testing.v1 import AppTest
 
-from pages.ui import words
+from pages.ui import setup, words
 from pruning.jobs import supervisor
 from pruning.jobs.store import State, Store
 from pruning.run import home
-from pruning.spec import DataSettings, ModelSettings, PruneSettings, PruneSpec, SweepSpec, TrainSettings, TrainSpec
+from pruning.spec import (
+    DataSettings,
+    InspectSpec,
+    ModelSettings,
+    PruneSettings,
+    PruneSpec,
+    SweepSpec,
+    TrainSettings,
+    TrainSpec,
+)
 
 ROOT = Path(__file__).resolve().parent.parent
 PAGES = ("home", "train", "explore", "runs", "compare", "export", "help")
@@ -115,7 +124,53 @@ def test_every_kind_of_run_has_its_page(number, full):
 def test_a_failed_run_says_what_happened_and_offers_a_retry(full):
     app = opened("runs", run=str(FAILED))
     assert "/nowhere/at/all" in app.error[0].value
-    assert button(app, "Retry")
+    assert button(app, "Retry unchanged")
+    assert button(app, "Change settings")
+
+
+def test_a_small_request_has_no_page(full):
+    number = Store(home()).submit(InspectSpec())
+    Store(home()).cancel(number)
+    app = opened("runs", run=str(number))
+    assert f"Run {number} does not exist" in said(app)
+    assert not app.exception
+
+
+def test_lists_leave_the_runs_of_sweeps_to_the_sweep(full):
+    app = opened("runs")
+    assert len(app.dataframe[0].value) == 4
+    app.toggle[0].set_value(True).run()
+    assert len(app.dataframe[0].value) == 6
+
+
+def test_shares_set_by_hand_come_back_by_the_link(full):
+    app = opened("explore", run=str(TRAIN), share="0.0", shares="layers.0:50,nothing:70")
+    names = [s.label for s in app.slider]
+    group = names[1].split(" ")[0].replace("\\", "")
+    app = opened("explore", run=str(TRAIN), share="0.0", shares=f"{group}:50,nothing:70")
+    assert [s.value for s in app.slider][:3] == [0.0, 0.5, 0.0]
+
+
+def test_nothing_to_remove_cannot_be_started(full):
+    app = opened("explore", run=str(TRAIN), share="0.0")
+    assert button(app, "Prune and fine-tune").disabled
+    assert "Nothing would be removed" in said(app)
+
+
+def test_a_setting_out_of_bounds_is_said_and_keeps_training_from_starting(empty):
+    app = opened("train")
+    next(n for n in app.number_input if n.label == "Learning rate").set_value(1e8).run()
+    assert "less than or equal to 10" in app.error[0].value
+    assert button(app, "Start training").disabled
+
+
+def test_uploads_of_one_name_are_kept_apart(empty):
+    first, second = (setup.kept("net.pt", memoryview(content)) for content in (b"one", b"two"))
+    assert (first.read_bytes(), second.read_bytes(), first == setup.kept("net.pt", memoryview(b"one"))) == (
+        b"one",
+        b"two",
+        True,
+    )
 
 
 @pytest.mark.parametrize("number", ["99", "-1", "what"])

@@ -6,7 +6,7 @@ import streamlit as st
 
 from pages.ui import cards, state
 from pruning.jobs.store import Row
-from pruning.spec import FinetuneSpec, PruneSettings, PruneSpec, Settings, Spec, TrainSettings, TrainSpec
+from pruning.spec import FinetuneSpec, PruneSpec, Settings, Spec, TrainSettings, TrainSpec
 
 PARTS = {"learning_rate": "learning rate", "batch_size": "batch"}
 
@@ -20,13 +20,10 @@ def offer(row: Row) -> None:
         said = ", ".join(f"{PARTS.get(name, name)} {value:g}" for name, value in change.items())
         if st.button(f"Start a copy with {said}", type="primary", help="A new run; this one stays as it is."):
             cards.open_run(state.submit(copy)[0])
-    link = settings_link(spec)
-    if link is not None and st.button("Change settings", type="secondary" if copy else "primary"):
-        page, query = link
-        clear(query)
-        if isinstance(spec, TrainSpec):
-            st.session_state["weights"] = spec.model.weights
-        st.switch_page(page, query_params=query)
+    if isinstance(spec, TrainSpec | PruneSpec) and st.button(
+        "Change settings", type="secondary" if copy else "primary"
+    ):
+        refill(spec)
 
 
 def changed(spec: Spec, change: dict[str, Any]) -> Spec | None:
@@ -40,31 +37,25 @@ def changed(spec: Spec, change: dict[str, Any]) -> Spec | None:
     return spec.model_copy(update={part: getattr(spec, part).model_copy(update=change)})
 
 
-def settings_link(spec: Spec | None) -> tuple[str, dict[str, str]] | None:
-    """Page and query that fill in the settings of a run; None when no page does."""
+def refill(spec: TrainSpec | PruneSpec) -> None:
+    """Open the page that a run came from, with the run's settings in its widgets."""
     if isinstance(spec, TrainSpec):
-        own = {"data": spec.data.name, "folder": spec.data.folder, "model": spec.model.name}
-        data = told(spec.data, "data", set(own) | {"name"})
-        return "pages/train.py", {k: v for k, v in own.items() if v} | data | told(spec.training, "train")
-    if isinstance(spec, PruneSpec):
-        wish = spec.pruning
-        own = {"run": str(spec.parent), "criterion": str(wish.criterion), "spread": str(wish.spread),
-               "share": str(wish.share), "filters": str(wish.filters),
-               "shares": ",".join(f"{name}:{round(100 * share)}" for name, share in wish.shares.items())}  # fmt: skip
-        rest = told(wish, "prune", set(PruneSettings.model_fields) - {"floor", "rounding", "normalise"})
-        return "pages/explore.py", {k: v for k, v in own.items() if v} | rest | told(spec.finetune, "tune")
-    return None
+        fill(train=spec.training, data=spec.data)
+        own = {"data": spec.data.name, "folder": spec.data.folder, "model": spec.model.name,
+               "pretrained": spec.model.pretrained, "weights": spec.model.weights, "title": spec.title}  # fmt: skip
+        st.session_state.update(own)
+        st.switch_page("pages/train.py", query_params={})
+    wish = spec.pruning
+    fill(prune=wish, tune=spec.finetune)
+    st.session_state.update({"criterion": str(wish.criterion), "spread": wish.spread, "share": wish.share,
+                             "filters": wish.filters, f"shares-{spec.parent}": dict(wish.shares),
+                             "prune-title": spec.title})  # fmt: skip
+    st.switch_page("pages/explore.py", query_params={"run": str(spec.parent)})
 
 
-def told(settings: Settings, prefix: str, without: set[str] | frozenset[str] = frozenset()) -> dict[str, str]:
-    """A form's fields as its widgets know them in the link."""
-    values = settings.model_dump(mode="json", exclude=set(without))
-    return {f"{prefix}-{name}": str(value) for name, value in values.items() if not isinstance(value, dict)}
-
-
-def clear(query: dict[str, str]) -> None:
-    """Forget what the session remembers of these settings, so that the link decides."""
-    for key in query:
-        st.session_state.pop(key, None)
-    if "run" in query:
-        st.session_state.pop(f"shares-{query['run']}", None)
+def fill(**parts: Settings) -> None:
+    """Hand the fields of each form to its widgets: keys are the form's prefix and the field's name."""
+    for prefix, settings in parts.items():
+        for name, value in settings.model_dump(mode="json").items():
+            if not isinstance(value, dict):
+                st.session_state[f"{prefix}-{name}"] = value

@@ -22,7 +22,7 @@ def record(row: Row) -> dict[str, Any]:
         "parameters": after.get("params"),
         "accuracy": percent_or_none(after.get("test_accuracy")),
         "validation": curve if len(curve) > 1 else None,
-        "when": f"started {words.ago(row.started)}" if row.started else f"added {words.ago(row.created)}",
+        "when": words.ago(row.started) if row.started else f"added {words.ago(row.created)}",
     }
 
 
@@ -33,35 +33,34 @@ def percent_or_none(share: float | None) -> float | None:
 ROWS = 20  # of a table before it scrolls
 SHORT = ["run", "state", "parameters", "accuracy", "validation", "when"]
 COLUMNS = {
+    "run": st.column_config.TextColumn("Run", width=230, help="Click a title to open the run."),
     "kind": st.column_config.TextColumn("Kind", width=85),
     "state": st.column_config.TextColumn("State", width=70),
     "network": st.column_config.TextColumn("Network", width=150),
     "parameters": st.column_config.NumberColumn("Parameters", format="localized", width=95),
     "accuracy": st.column_config.NumberColumn("Accuracy", format="%.2f %%", width=80, help="On the test images."),
-    "when": st.column_config.TextColumn("When", width=130),
+    "when": st.column_config.TextColumn("When", width=110, help="When it was started, or added while it waits."),
 }
 
 
 def table(rows: list[Row], columns: list[str], *, key: str) -> None:
-    """Runs, one a line; the title opens its page."""
+    """Runs, one a line; a click on the title opens its page."""
     frame = pd.DataFrame([record(row) for row in rows])[columns]
-    opens = st.column_config.ButtonColumn("Run", width=230, type="tertiary", alignment="left", key=f"{key}-open")
-    st.dataframe(
+    before = st.session_state.get(f"{key}-shown", [])  # what the browser shows, and a click is on, while this runs
+    st.session_state[f"{key}-shown"] = [row.id for row in rows]
+    chosen = st.dataframe(
         frame,
         hide_index=True,
-        column_config=COLUMNS | {"run": opens, "validation": sparkline(frame.get("validation", ()))},
+        column_config=COLUMNS | {"validation": sparkline(frame.get("validation", ()))},
+        on_select="rerun",
+        selection_mode="single-cell",
         height="content" if len(rows) <= ROWS else 36 * ROWS,
         placeholder="–",
         key=key,
     )
-    clicked = st.session_state.get(f"{key}-open")
-    if clicked:
-        cards.open_run(numbered(clicked["label"]))
-
-
-def numbered(label: str) -> int:
-    """The run that a line's title names: positions shift when a list grows, numbers do not."""
-    return int(label.split(" ", 1)[0])
+    for line, column in chosen["selection"]["cells"]:
+        if column == "run" and line < len(before):
+            cards.open_run(before[line])
 
 
 def sparkline(curves: Iterable[list[float] | None]) -> Any:

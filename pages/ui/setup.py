@@ -132,15 +132,12 @@ def ways_on(data: DataSettings, network: ModelCard) -> None:
         fit = next(name for name, other in MODELS.items() if bool(other.image_size) == bool(side))
         instead(f"Use {fit}", model=fit)
     elif side < network.minimum or side % network.multiple:
-        instead(f"Set image size to {network.image_size}", **{"data-image_size": str(network.image_size)})
+        instead(f"Set image size to {network.image_size}", **{"data-image_size": network.image_size})
 
 
-def instead(label: str, **changes: str) -> None:
-    """A button that opens this page with some of its settings changed; the settings stand in its link."""
-    if st.button(label, key=f"instead-{label}"):
-        for key in changes:
-            st.session_state.pop(key, None)
-        st.switch_page("pages/train.py", query_params={**st.query_params.to_dict(), **changes})
+def instead(label: str, **changes: Any) -> None:
+    """A button that changes settings of this page; `changes` are by the keys of their widgets."""
+    st.button(label, key=f"instead-{label}", on_click=lambda: st.session_state.update(changes))
 
 
 def structure(number: int) -> None:

@@ -87,9 +87,9 @@ def turns(number: int) -> int:
 def remember(number: int, turn: int, group: str, key: str, overall: float) -> None:
     """Keep a group's own share; back at the overall one, it follows that again."""
     chosen: Shares = st.session_state[f"shares-{number}"]
-    share = round(st.session_state[key], 2)
-    if turn != turns(number):
+    if turn != turns(number) or key not in st.session_state:  # a late answer to a slider that is gone
         return
+    share = round(st.session_state[key], 2)
     if share == round(overall, 2):
         chosen.pop(group, None)
     else:
