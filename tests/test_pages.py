@@ -193,10 +193,9 @@ def test_a_pruned_run_shows_signed_differences(full):
 
 def test_moving_the_share_moves_the_exact_numbers(full):
     app = opened("explore", run=str(TRAIN))
-    overall = next(s for s in app.slider if s.label == "Share removed")
-    overall.set_value(0.0).run()
+    next(s for s in app.slider if s.label == "Share removed").set_value(0.0).run()
     assert next(m for m in app.metric if m.label == "Parameters").value == "113"
-    overall.set_value(0.5).run()
+    next(s for s in app.slider if s.label == "Share removed").set_value(0.5).run()
     assert next(m for m in app.metric if m.label == "Parameters").value == "46"  # 4·3+3 + 3·4+4 + 4·3+3
 
 

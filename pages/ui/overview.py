@@ -53,13 +53,15 @@ def table(rows: list[Row], columns: list[str], *, key: str) -> None:
         hide_index=True,
         column_config=COLUMNS | {"validation": sparkline(frame.get("validation", ()))},
         on_select="rerun",
-        selection_mode="single-cell",
+        selection_mode=["single-row", "single-cell"],
         height="content" if len(rows) <= ROWS else 36 * ROWS,
         placeholder="–",
         key=key,
     )
-    for line, column in chosen["selection"]["cells"]:
-        if column == "run" and line < len(before):
+    picked = chosen["selection"]
+    lines = [*picked["rows"], *(line for line, column in picked["cells"] if column == "run")]
+    for line in lines:
+        if line < len(before):
             cards.open_run(before[line])
 
 
