@@ -102,6 +102,7 @@ def refuse_nonfinite(session: Session, *, weights: bool = False) -> None:
     raise UserError(
         f"The loss became {'infinite' if math.isinf(value) else 'NaN'} in epoch {session.at.epoch + 1}.",
         do=f"Train again with a learning rate of {rate / 10:.0e} instead of {rate:.0e}.{onwards}",
+        change={"learning_rate": rate / 10},
     )
 
 

@@ -172,7 +172,9 @@ def memory_advice(error: RuntimeError, settings: TrainSettings) -> UserError | N
     """What to do about a full memory; None when the error is another one."""
     if not isinstance(error, torch.OutOfMemoryError) and "can't allocate memory" not in str(error):
         return None
+    half = max(1, settings.batch_size // 2)
     return UserError(
         f"The memory is too small for {settings.batch_size} images a step.",
-        do=f"Retry with a batch size of {max(1, settings.batch_size // 2)}.",
+        do=f"Retry with a batch size of {half}.",
+        change={"batch_size": half},
     )

@@ -109,6 +109,7 @@ def test_a_loss_that_becomes_nan_stops_the_run_and_keeps_the_good_weights(run):
     with pytest.raises(UserError, match="became NaN in epoch 2") as caught:
         fit(run, model=Diverging())
     assert "1e-04" in caught.value.do
+    assert caught.value.change == {"learning_rate": pytest.approx(1e-4)}
     state = resume.newest(run.checkpoints, "train")
     assert state["at"]["epoch"] == 1
     kept = resume.read(resume.best(run.checkpoints, "train"))

@@ -5,7 +5,7 @@ import logging
 import os
 import sys
 import traceback
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping
 from contextlib import contextmanager, redirect_stderr, redirect_stdout, suppress
 from importlib import import_module
 from pathlib import Path
@@ -31,7 +31,7 @@ def work(run: Run, attempt: int) -> None:
         except Cancelled:
             final = {"state": "cancelled"}
         except UserError as error:
-            final = failure(str(error), error.do)
+            final = failure(str(error), error.do, change=error.change)
         except Exception as error:  # the job border: whatever went wrong is told in the run's status
             logging.exception("attempt %d failed", attempt)
             final = failure(
@@ -47,8 +47,9 @@ def execute(run: Run, report: FolderReport) -> None:
     engine.execute(parse(run.spec.read_bytes()), run, report)
 
 
-def failure(what: str, do: str, trace: str = "") -> dict[str, Any]:
-    return {"state": "failed", "error": {"what": what, "do": do, "traceback": trace}}
+def failure(what: str, do: str, trace: str = "", *, change: Mapping[str, float] | None = None) -> dict[str, Any]:
+    advice = {"change": change} if change else {}
+    return {"state": "failed", "error": {"what": what, "do": do, "traceback": trace, **advice}}
 
 
 def fenced(run: Run, attempt: int) -> bool:
