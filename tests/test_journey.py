@@ -15,7 +15,8 @@ import pytest
 from playwright.sync_api import Page, expect, sync_playwright
 from test_pages import end_supervisors
 
-from pruning.run import Run, read_json
+from pruning.jobs.store import Store
+from pruning.run import Run, home, read_json
 
 pytestmark = [pytest.mark.browser, pytest.mark.slow]
 ROOT = Path(__file__).resolve().parent.parent
@@ -101,6 +102,14 @@ def done(page: Page) -> None:
     )
 
 
+def settled(page: Page) -> None:
+    """Wait for the example's second run as well, and for the sidebar to see that it ended."""
+    deadline = time.monotonic() + 240
+    while not all(row.state.is_finished for row in Store(home()).rows()) and time.monotonic() < deadline:
+        time.sleep(0.3)
+    expect(page.get_by_role("button", name="Cancel")).to_have_count(0, timeout=MINUTE)
+
+
 def explore(page: Page) -> None:
     """Move the overall share from 50 % to 90 % and see the parameters follow."""
     menu(page, "Explore")
@@ -143,6 +152,7 @@ def test_from_first_start_to_a_smaller_network_in_another_process(server, page, 
     page.get_by_role("button", name="Try the example").click()
     expect(page.get_by_role("progressbar").first).to_be_visible(timeout=MINUTE)
     done(page)
+    settled(page)
     explore(page)
     number = prune(page)
     menu(page, "Compare")
@@ -176,6 +186,7 @@ def test_only_a_slider_that_was_touched_counts_as_set_by_hand(server, page):
     page.goto(server)
     page.get_by_role("button", name="Try the example").click()
     done(page)
+    settled(page)
     menu(page, "Explore")
     expect(page.get_by_test_id("stMetric").first).to_be_visible(timeout=MINUTE)
     for delay in (0, 0.08, 0.25, 0.5):

@@ -12,9 +12,9 @@ from pruning.run import Run, home
 
 
 def sidebar() -> None:
-    """The running job as a card; looks again every second while there is one."""
+    """The running job as a card; looks again every two seconds while there is one."""
     active = state.rows(states=state.ACTIVE)
-    st.fragment(run_every=1 if active else None)(_job)([row.id for row in active])
+    st.fragment(run_every=2 if active else None)(_job)([row.id for row in active])
 
 
 def _job(known: list[int]) -> None:
