@@ -261,3 +261,10 @@ def test_numbers_are_told_with_sign_and_unit():
         "about 2 min",
         "5 min ago",
     ]
+
+
+def test_a_click_that_is_run_twice_queues_one_job(empty):
+    script = "from pages.ui import state\nfrom pruning.spec import TrainSpec\nstate.submit(TrainSpec())\nstate.submit(TrainSpec())"
+    app = AppTest.from_string(script, default_timeout=60).run()
+    assert not app.exception
+    assert len(Store(home()).rows()) == 1

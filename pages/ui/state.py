@@ -1,5 +1,6 @@
 """What pages read: the store's rows and the files of a run folder, each file cached until it changes."""
 
+import time
 from collections.abc import Sequence
 from pathlib import Path
 from typing import Any
@@ -40,10 +41,17 @@ def find(number: str | int | None) -> Row | None:
 
 
 def submit(*specs: Spec) -> list[int]:
-    """Queue specs; a later one's parent=0 means the one before. Returns the numbers of the runs."""
-    numbers: list[int] = store().submit_chain(list(specs))
+    """Queue specs; a later one's parent=0 means the one before. Returns the numbers of the runs.
+
+    The same again within two seconds is the same click: Streamlit runs a script anew that was interrupted behind a button.
+    """
+    said, numbers, then = st.session_state.get("submitted", ((), [], 0.0))
+    if said == specs and time.monotonic() - then < 2:
+        return list(numbers)
+    numbers = store().submit_chain(list(specs))
+    st.session_state["submitted"] = (specs, numbers, time.monotonic())
     supervisor.ensure()
-    return numbers
+    return list(numbers)
 
 
 def requested(spec: Spec) -> Row | None:
