@@ -24,7 +24,12 @@ def runs(tmp_path, monkeypatch):
 def ended(runs):
     """Ends the supervisor and the workers of this test's runs folder."""
     yield runs
-    mine = sorted((p for p in psutil.process_iter() if p.pid != os.getpid() and _is_of(p, runs)), key=lambda p: p.pid)
+    end_processes(runs)
+
+
+def end_processes(folder: Path) -> None:
+    """Kill the supervisor and the workers of a runs folder, by process id."""
+    mine = sorted((p for p in psutil.process_iter() if p.pid != os.getpid() and _is_of(p, folder)), key=lambda p: p.pid)
     for process in mine:  # the supervisor is older than its workers
         with suppress(psutil.NoSuchProcess):
             process.kill()

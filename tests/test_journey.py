@@ -12,8 +12,8 @@ import urllib.request
 from pathlib import Path
 
 import pytest
+from conftest import end_processes
 from playwright.sync_api import Page, expect, sync_playwright
-from test_pages import end_supervisors
 
 from pruning.jobs.store import Store
 from pruning.run import Run, home, read_json
@@ -63,7 +63,7 @@ def server(runs):
     yield f"http://127.0.0.1:{port}"
     process.terminate()
     process.wait(20)
-    end_supervisors(runs)
+    end_processes(runs)
 
 
 def wait_for(address: str, seconds: float = 60) -> None:

@@ -1,13 +1,12 @@
 """Every page through Streamlit's own test client: with nothing there, with real runs, with a failed one."""
 
-import os
 import subprocess
 import sys
 import time
 from pathlib import Path
 
-import psutil
 import pytest
+from conftest import end_processes
 from streamlit.testing.v1 import AppTest
 
 from pages.ui import setup, words
@@ -47,18 +46,10 @@ def button(app: AppTest, name: str):
     return next(b for b in app.button if b.label == name)
 
 
-def end_supervisors(folder: Path) -> None:
-    """End what the pages of this folder started, by process id."""
-    for process in psutil.process_iter(["cmdline", "environ"]):
-        if (process.info["environ"] or {}).get("PRUNING_HOME") == str(folder) and process.pid != os.getpid():
-            process.terminate()
-            process.wait(20)
-
-
 @pytest.fixture
 def empty(runs):
     yield runs
-    end_supervisors(runs)
+    end_processes(runs)
 
 
 @pytest.fixture(scope="session")
@@ -83,7 +74,7 @@ def made(tmp_path_factory) -> Path:
             time.sleep(0.3)
         states = {row.id: row.state for row in store.rows()}
     yield folder if states.pop(FAILED) is State.FAILED and set(states.values()) == {State.SUCCEEDED} else states
-    end_supervisors(folder)
+    end_processes(folder)
 
 
 @pytest.fixture

@@ -14,7 +14,6 @@ from pages.ui.terms import TERMS
 from pruning.data import DATASETS
 from pruning.errors import UserError
 from pruning.jobs.store import Row, State
-from pruning.run import Run
 from pruning.spec import PruneSpec
 
 Colour = Literal["gray", "blue", "orange", "green", "red"]
@@ -174,11 +173,6 @@ def accuracy(number: int) -> float | None:
     """Test accuracy that a run ended with."""
     ended = state.result(number)
     return ended["after"].get("test_accuracy") if ended and ended.get("after") else None
-
-
-def files_of(row: Row) -> list[str]:
-    folder = Run.of(row.id).path
-    return sorted(p.name for p in folder.iterdir() if p.is_file() and not p.name.startswith("."))
 
 
 def differences(before: dict[str, Any] | None, after: dict[str, Any]) -> None:

@@ -5,7 +5,6 @@ from dataclasses import dataclass, field, replace
 from statistics import mean, stdev
 from typing import Any
 
-from pruning.channels.map import ChannelMap
 from pruning.plan import Plan
 
 DENSE = "#8A8F98"  # the unpruned network, and what training sees, on every page
@@ -93,7 +92,6 @@ class Learning:
     epochs: tuple[int, ...]
     training: tuple[float, ...]
     validation: tuple[float, ...]
-    tuned_from: int | None = None  # first epoch of fine-tuning after training in the same run
 
     def rows(self) -> list[dict[str, Any]]:
         return [
@@ -173,7 +171,3 @@ def norms(group: str, criterion: str, scores: Sequence[float], keep: Iterable[in
     kept = set(keep)
     order = sorted(range(len(scores)), key=lambda unit: (-scores[unit], unit not in kept))
     return Norms(group, criterion, tuple(scores[u] for u in order), tuple(order), tuple(u in kept for u in order))
-
-
-def kept_units(plan: Plan, channels: ChannelMap, group: str) -> Iterable[int]:
-    return plan.keep.get(group, range(channels.groups[channels.index(group)].units))

@@ -1,12 +1,15 @@
 """The idx files of MNIST and Fashion-MNIST (LeCun's format): the header says how many bytes there must be."""
 
+from functools import partial
 from pathlib import Path
 
 import numpy as np
 from numpy.typing import NDArray
 
+from pruning.data import download
 from pruning.data.dataset import Source
 from pruning.errors import UserError
+from pruning.run import data_home
 
 UNSIGNED_BYTE = 8
 FILES = (
@@ -33,6 +36,23 @@ def read(path: Path) -> NDArray[np.uint8]:
 
 def _broken(path: Path, why: str) -> UserError:
     return UserError(f"{path} is damaged: {why}", do=f"Delete {path.name} in {path.parent} and prepare the data again.")
+
+
+def published(name: str, classes: tuple[str, ...], *, title: str) -> Source:
+    """The torchvision data set called `name` from `data_home()/NAME/raw`, downloaded first where a file misses."""
+    folder = data_home() / name / "raw"
+    if wanted := missing(folder):
+        download.into(folder, wanted, partial(fetch, name, classes), title=title)
+    return source(folder, classes)
+
+
+def fetch(name: str, classes: tuple[str, ...], folder: Path) -> Path:
+    """Download into `folder`, md5 checked by torchvision, sizes by us; returns where the idx files lie."""
+    from torchvision import datasets
+
+    raw = Path(getattr(datasets, name)(folder, download=True).raw_folder)
+    source(raw, classes)
+    return raw
 
 
 def missing(folder: Path) -> list[str]:
