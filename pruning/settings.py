@@ -216,4 +216,10 @@ class PruneSettings(Settings):
     score_images: int = Field(
         1024, ge=1, title="Scoring images", description="Training images that data-driven criteria (Taylor) look at."
     )
+    recalibrate_images: int = Field(
+        0,
+        ge=0,
+        title="Recalibration images",
+        description="Training images on which batch norm measures its statistics anew after the cut, such as 512 (EagleEye, Li 2020); 0 keeps the old ones.",
+    )
     seed: int = Field(0, ge=0, title="Seed", description="Seed of the random criterion.")
