@@ -10,11 +10,12 @@ _WHERE = {
     "score": "pruning.criteria",
     "Plan": "pruning.plan",
     "prune": "pruning.surgery",
+    "undo": "pruning.reversal",
     "verify": "pruning.equivalence",
     "load": "pruning.checkpoint",
     "save": "pruning.checkpoint",
 }
-__all__ = ["Plan", "allocate", "load", "prune", "save", "score", "trace", "verify"]
+__all__ = ["Plan", "allocate", "load", "prune", "save", "score", "trace", "undo", "verify"]
 
 
 def __getattr__(name: str) -> Any:

@@ -1,7 +1,7 @@
 """From scores and wishes to a plan: which units go. Plain numpy, so that sliders need no torch."""
 
 import math
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Iterable, Mapping
 from typing import Any
 
 import numpy as np
@@ -9,10 +9,14 @@ from numpy.typing import NDArray
 
 from pruning.channels.map import ChannelMap
 from pruning.errors import UserError
+from pruning.limits import Amount, Limits, in_unit_interval, known_group, limits
 from pruning.plan import Plan
-from pruning.spec import Normalise, PruneSettings, Rounding, Spread
+from pruning.protect import protected
+from pruning.ranking import Vector, classes, lowest
+from pruning.spec import BY_SHARE, PruneSettings, Rounding, Spread
 
 Scores = Mapping[str, Any]  # group -> (units,) tensor, array or list; low is removed first
+Filters = int | Mapping[str, int] | None
 
 
 def allocate(
@@ -22,66 +26,115 @@ def allocate(
     share: float | None = None,
     shares: Mapping[str, float] | None = None,
     spread: str | None = None,
-    filters: int | Mapping[str, int] | None = None,
+    filters: Filters = None,
     normalise: str = "l2",
     rounding: str = "ceil",
-    floor: int = 1,
+    floor: Amount = 1,
+    ceiling: Amount | None = None,
+    keep_at_least: float = 0.0,
+    round_to: int = 1,
+    round_mode: str = "nearest",
+    protect: Iterable[str] = (),
 ) -> Plan:
     """Spread a wish over the groups and keep the best units of each.
 
-    `share` of every group (`spread="uniform"`) or of all units (`"global"`); `shares` for single groups, on top of `share`
-    or alone (others stay whole); `filters` = n of every group (`"per-layer"`), of all (`"total"`), or per group by name.
-    Every group keeps at least `floor` units; groups without scores stay whole. Raises UserError for a share outside [0, 1) or an unknown group.
+    `share` of every group (`spread="uniform"`), of all units (`"global"`) or of every class of groups with the same structure
+    (`"isomorphic"`); `shares` for single groups, on top of `share` or alone (others stay whole); `filters` = n of every
+    group (`"per-layer"`), of all (`"total"`), or per group by name. Groups without scores stay whole.
+
+    `protect`: names or patterns of layers whose groups stay whole, whatever else is asked; shares and numbers count over the
+    rest. `floor`, `ceiling`: units that a group keeps at least and at most, for all or by name; `keep_at_least`: share of
+    each group that stays. `round_to`: a cut group keeps a multiple of it (`round_mode` nearest, up, down), which comes last, so
+    that a number over all groups is then met only nearly. Raises UserError for what cannot be, and for unknown names.
     """
     spread = spread or default_spread(share, filters)
-    check(channels, share, shares or {}, filters)
-    refuse_idle(spread, share, shares, filters)
-    vectors = {g.name: np.asarray(scores[g.name], np.float64) for g in channels.groups if g.name in scores}
-    sizes = {g.name: g.units for g in channels.groups}
-    if spread in (Spread.GLOBAL, Spread.TOTAL):
-        total = sum(len(v) for v in vectors.values())
-        wanted = (
-            int(filters or 0)
-            if spread == Spread.TOTAL and not isinstance(filters, Mapping)
-            else whole(share, total, rounding)
-        )
-        removed = lowest(vectors, wanted, normalise, floor)
+    check(channels, scores, share, shares or {}, filters)
+    refuse_idle(spread, share, shares, filters, ceiling)
+    untouched = protected(channels, protect)
+    allowed = limits(channels, floor=floor, ceiling=ceiling, keep_at_least=keep_at_least, round_to=round_to,
+                     round_mode=round_mode, protected=untouched)  # fmt: skip
+    vectors = {
+        g.name: np.asarray(scores[g.name], np.float64)
+        for g in channels.groups
+        if g.name in scores and g.name not in untouched
+    }
+    refuse_unscored({*named(shares), *named(filters), *named(ceiling)} - {*vectors, *untouched})
+    if spread in RANKED:
+        removed: dict[str, int] = {}
+        for names in classes(channels, vectors) if spread == Spread.ISOMORPHIC else [list(vectors)]:
+            part = {name: vectors[name] for name in names}
+            removed |= lowest(part, wanted(part, spread, share, filters, rounding), normalise, allowed)
     else:
-        removed = counts(sizes, spread, share, shares or {}, filters, rounding)
-    named = {*(name for name, s in (shares or {}).items() if s), *(filters if isinstance(filters, Mapping) else ())}
-    if missing := sorted(named - vectors.keys()):
-        raise UserError(
-            f"there are no scores for {', '.join(missing)}", do="Choose a criterion that scores this group."
-        )
-    keep = {name: best(v, max(min(floor, len(v)), len(v) - removed.get(name, 0))) for name, v in vectors.items()}
-    return Plan(channels, {name: kept for name, kept in keep.items() if len(kept) < sizes[name]})
+        removed = counts(vectors, spread, share, shares or {}, filters, rounding)
+    return plan(channels, vectors, removed, allowed)
+
+
+RANKED = (Spread.GLOBAL, Spread.ISOMORPHIC, Spread.TOTAL)  # the lowest scores of several groups go first
 
 
 def from_settings(channels: ChannelMap, scores: Scores, settings: PruneSettings) -> Plan:
     """The plan that a form's settings ask for."""
-    uses_share = settings.spread in (Spread.UNIFORM, Spread.GLOBAL)
     uses_shares = settings.spread in (Spread.UNIFORM, Spread.GROUPS)
     return allocate(
         channels,
         scores,
-        share=settings.share if uses_share else None,
+        share=settings.share if settings.spread in BY_SHARE else None,
         shares=settings.shares if uses_shares else None,
         spread=settings.spread,
         filters=settings.filters if settings.spread in (Spread.PER_LAYER, Spread.TOTAL) else None,
         normalise=settings.normalise,
         rounding=settings.rounding,
         floor=settings.floor,
+        ceiling=ceiling_of(settings),
+        keep_at_least=settings.keep_at_least,
+        round_to=settings.round_to,
+        round_mode=settings.round_mode,
+        protect=settings.protect,
     )
 
 
+def limits_of(channels: ChannelMap, settings: PruneSettings) -> dict[str, Limits]:
+    """What each group may keep by a form's settings."""
+    return limits(
+        channels,
+        floor=settings.floor,
+        ceiling=ceiling_of(settings),
+        keep_at_least=settings.keep_at_least,
+        round_to=settings.round_to,
+        round_mode=settings.round_mode,
+        protected=protected(channels, settings.protect),
+    )
+
+
+def ceiling_of(settings: PruneSettings) -> Amount | None:
+    """A ceiling of 0 is none."""
+    if isinstance(settings.ceiling, dict):
+        return {name: most for name, most in settings.ceiling.items() if most}
+    return settings.ceiling or None
+
+
+def named(wish: Mapping[str, float] | int | None) -> set[str]:
+    """Groups of which something is wanted by name."""
+    return {name for name, value in wish.items() if value} if isinstance(wish, Mapping) else set()
+
+
+def refuse_unscored(names: set[str]) -> None:
+    if names:
+        raise UserError(
+            f"there are no scores for {', '.join(sorted(names))}", do="Choose a criterion that scores this group."
+        )
+
+
 def refuse_idle(
-    spread: str, share: float | None, shares: Mapping[str, float] | None, filters: int | Mapping[str, int] | None
+    spread: str, share: float | None, shares: Mapping[str, float] | None, filters: Filters, ceiling: Amount | None
 ) -> None:
     """Raise UserError for a spread that is none, or a wish that it would not read."""
+    by_name = shares is not None or isinstance(filters, Mapping)
     reads = {
         Spread.UNIFORM: share is not None or bool(shares) or isinstance(filters, Mapping),
-        Spread.GROUPS: share is None and (shares is not None or isinstance(filters, Mapping)),
+        Spread.GROUPS: share is None and (by_name or ceiling is not None),
         Spread.GLOBAL: share is not None and not shares,
+        Spread.ISOMORPHIC: share is not None and not shares,
         Spread.PER_LAYER: isinstance(filters, int) and not shares,
         Spread.TOTAL: isinstance(filters, int) and not shares,
     }
@@ -93,50 +146,68 @@ def refuse_idle(
 
 NEEDS = {
     Spread.UNIFORM: "Give share=, the share to remove of every group.",
-    Spread.GROUPS: "Give shares= or filters=, by group name, and no overall share.",
+    Spread.GROUPS: "Give shares=, filters= or ceiling=, by group name, and no overall share.",
     Spread.GLOBAL: "Give share=, the share to remove of all units, and no shares of single groups.",
+    Spread.ISOMORPHIC: "Give share=, the share to remove of every class of groups, and no shares of single groups.",
     Spread.PER_LAYER: "Give filters=, the number to remove of every group.",
     Spread.TOTAL: "Give filters=, the number to remove over all groups.",
 }
 
 
 def check(
-    channels: ChannelMap, share: float | None, shares: Mapping[str, float], filters: int | Mapping[str, int] | None
+    channels: ChannelMap, scores: Scores, share: float | None, shares: Mapping[str, float], filters: Filters
 ) -> None:
-    names = {g.name: g.units for g in channels.groups}
     counted = filters if isinstance(filters, Mapping) else {}
     for name in (*shares, *counted):
-        if name not in names:
-            raise UserError(f"group={name!r} is not one of {', '.join(names)}", do="Name a group of this network.")
+        known_group(channels, name)
     for what, value in (("share", share), *((f"share of {n}", s) for n, s in shares.items())):
-        if value is not None and not (isinstance(value, int | float) and 0 <= value < 1):
-            raise UserError(f"{what}={value!r} is not in [0, 1)", do="Give the share to remove, e.g. 0.5 for half.")
+        if value is not None:
+            in_unit_interval(what, value, "Give the share to remove, e.g. 0.5 for half.")
     for what, n in (*counted.items(), ("filters", filters if isinstance(filters, int) else 0)):
         if n < 0:
             raise UserError(f"{what}={n} filters cannot be removed", do="Give a number of filters ≥ 0.")
+    for group in channels.groups:
+        if len(found := scores.get(group.name, range(group.units))) != group.units:
+            what = f"there are {len(found)} scores of {group.name}, which has {group.units} units"
+            raise UserError(what, do="Score this network.")
 
 
-def default_spread(share: float | None, filters: int | Mapping[str, int] | None) -> Spread:
+def default_spread(share: float | None, filters: Filters) -> Spread:
     if filters is not None and not isinstance(filters, Mapping):
         return Spread.PER_LAYER
     return Spread.UNIFORM if share is not None else Spread.GROUPS
 
 
+def wanted(vectors: Mapping[str, Vector], spread: str, share: float | None, filters: Filters, rounding: str) -> int:
+    """Units to remove over these groups together."""
+    if spread == Spread.TOTAL and isinstance(filters, int):
+        return filters
+    return whole(share, sum(map(len, vectors.values())), rounding)
+
+
 def counts(
-    sizes: Mapping[str, int],
+    vectors: Mapping[str, Vector],
     spread: str,
     share: float | None,
     shares: Mapping[str, float],
-    filters: int | Mapping[str, int] | None,
+    filters: Filters,
     rounding: str,
 ) -> dict[str, int]:
-    """Units to remove per group, before the floor."""
+    """Units to remove per group, before the limits."""
     if isinstance(filters, Mapping):
         return dict(filters)
     if spread == Spread.PER_LAYER:
-        return dict.fromkeys(sizes, filters or 0)
+        return dict.fromkeys(vectors, filters or 0)
     overall = share if spread == Spread.UNIFORM else None
-    return {name: whole(shares.get(name, overall), n, rounding) for name, n in sizes.items()}
+    return {name: whole(shares.get(name, overall), len(v), rounding) for name, v in vectors.items()}
+
+
+def plan(
+    channels: ChannelMap, vectors: Mapping[str, Vector], removed: Mapping[str, int], allowed: Mapping[str, Limits]
+) -> Plan:
+    """The best units of each group, as many as its limits allow; groups that lose none are left out."""
+    sizes = {name: allowed[name].kept(len(v) - removed.get(name, 0)) for name, v in vectors.items()}
+    return Plan(channels, {name: best(v, sizes[name]) for name, v in vectors.items() if sizes[name] < len(v)})
 
 
 ROUND: dict[Rounding, Callable[[float], int]] = {
@@ -149,26 +220,6 @@ ROUND: dict[Rounding, Callable[[float], int]] = {
 def whole(share: float | None, units: int, rounding: str) -> int:
     """share × units as a whole number; binary fractions such as .55 × 100 = 55.000…01 count as what they mean."""
     return ROUND[Rounding(rounding)](round((share or 0.0) * units, 9))
-
-
-def lowest(vectors: Mapping[str, NDArray[np.float64]], wanted: int, normalise: str, floor: int) -> dict[str, int]:
-    """How many units each group loses when the `wanted` lowest over all go; a group at its floor is passed over."""
-    scaled = {name: np.sort(normalised(v, normalise))[: max(0, len(v) - floor)] for name, v in vectors.items()}
-    names = [name for name, v in scaled.items() for _ in v]
-    order = np.argsort(np.concatenate([np.empty(0), *scaled.values()]), kind="stable")[:wanted]
-    taken = [names[i] for i in order]
-    return {name: taken.count(name) for name in vectors}
-
-
-def normalised(scores: NDArray[np.float64], by: str) -> NDArray[np.float64]:
-    """A layer's scores divided by their L2 norm (Molchanov 2017), mean or maximum, to compare layers."""
-    size = {
-        Normalise.L2: lambda: float(np.linalg.norm(scores)),
-        Normalise.MEAN: lambda: float(np.abs(scores).mean()),
-        Normalise.MAX: lambda: float(np.abs(scores).max()),
-        Normalise.NONE: lambda: 1.0,
-    }[Normalise(by)]()
-    return scores / (size or 1.0)
 
 
 def best(scores: NDArray[np.float64], n: int) -> tuple[int, ...]:

@@ -14,7 +14,7 @@ from torch import Tensor, nn
 
 import models
 from pruning.errors import UserError
-from pruning.plan import Plan, indices, ranges
+from pruning.plan import Plan, continued, indices, ranges
 from pruning.run import write_atomic
 
 FORMAT = 1
@@ -131,11 +131,8 @@ def changed_numbers(model: nn.Module, original: nn.Module) -> dict[str, dict[str
 
 def composed(kept: Mapping[str, list[list[int]]], plan: Plan | None) -> dict[str, list[list[int]]]:
     """Kept units of the dense network after `plan` cut a network that had kept `kept` of them."""
-    result = dict(kept)
-    for name, units in (plan.keep if plan else {}).items():
-        before = indices(kept[name]) if name in kept else None
-        result[name] = ranges(units if before is None else [before[u] for u in units])
-    return result
+    before = {name: indices(spans) for name, spans in kept.items()}
+    return {name: ranges(units) for name, units in continued(before, plan.keep if plan else {}).items()}
 
 
 def fill(network: nn.Module, tensors: Mapping[str, Tensor], path: Path | str) -> None:

@@ -1,8 +1,11 @@
 """Plan: which units of which group stay, by their ORIGINAL indices; JSON both ways, counts in closed form."""
 
 import json
-from collections.abc import Iterable, Mapping
+from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass, field
+
+import numpy as np
+from numpy.typing import NDArray
 
 from pruning.channels.map import ChannelMap, Counts
 from pruning.errors import UserError
@@ -38,6 +41,26 @@ class Plan:
     def counts(self) -> Counts:
         return self.channels.counts(self.kept())
 
+    def then(self, later: "Plan") -> "Plan":
+        """One plan for this plan's network that does what this one and then `later` do.
+
+        `later` was made for the network that this plan leaves. Kept units are ORIGINAL indices. Raises UserError when it was
+        made for another network, or cuts units that this network cannot lose one by one.
+        """
+        if self.channels.units and later.channels.units:
+            return Plan(self.channels, split(self.channels, composed(self, later)))
+        left = self.kept()
+        if any(left.get(group.name) != group.units for group in later.channels.groups):
+            raise UserError(ANOTHER, do=AGAIN)
+        return Plan(self.channels, continued(self.keep, later.keep))
+
+    def stays(self) -> NDArray[np.bool_]:
+        """Whether each unit is kept; units are numbered through all groups in order."""
+        parts = [np.zeros(group.units, bool) for group in self.channels.groups]
+        for group, part in zip(self.channels.groups, parts, strict=True):
+            part[list(self.keep.get(group.name, range(group.units)))] = True
+        return np.concatenate([np.empty(0, bool), *parts])
+
     def to_json(self) -> str:
         return json.dumps(
             {
@@ -53,6 +76,58 @@ class Plan:
         if raw["units"] != {g.name: g.units for g in channels.groups}:
             raise UserError("the plan was made for another network: its groups differ", do="Make a new plan.")
         return cls(channels, {name: tuple(indices(kept)) for name, kept in raw["keep"].items()})
+
+
+FIXED = -1  # the unit of a position that no group holds
+Dims = tuple[NDArray[np.int64] | None, ...]  # the unit at each index of each dimension; None: all fixed
+ANOTHER = "the later plan was made for another network than the one that this plan leaves"
+AGAIN = "Trace the pruned network and make the later plan for it."
+
+
+def continued(first: Mapping[str, Sequence[int]], later: Mapping[str, Sequence[int]]) -> dict[str, tuple[int, ...]]:
+    """ORIGINAL units kept, when `later` keeps units of what `first` left; a group that one does not name is whole."""
+    kept = {name: tuple(units) for name, units in first.items()}
+    return kept | {
+        name: tuple(kept[name][u] for u in units) if name in kept else tuple(units) for name, units in later.items()
+    }
+
+
+def composed(first: Plan, later: Plan) -> NDArray[np.bool_]:
+    """Whether each unit of the first network is left by both plans. Units are matched by the positions that they hold."""
+    stays, later_stays = first.stays(), later.stays()
+    ours, theirs = first.channels.units, later.channels.units
+    pairs = {
+        pair for name, dims in ours.items() for pair in matched(dims, theirs.get(name, (None,) * len(dims)), stays)
+    }
+    partner = dict(pairs)
+    if theirs.keys() - ours.keys() or len(partner) < len(pairs) or partner.get(FIXED, FIXED) != FIXED:
+        raise UserError(ANOTHER, do=AGAIN)
+    if {*range(len(later_stays))} - {*partner.values()}:
+        raise UserError(ANOTHER, do=AGAIN)
+    stays[[unit for unit, other in partner.items() if other != FIXED and not later_stays[other]]] = False
+    return stays
+
+
+def matched(ours: Dims, theirs: Dims, stays: NDArray[np.bool_]) -> set[tuple[int, int]]:
+    """(unit of the first network, unit of the later one) at every position of a tensor that the first plan leaves."""
+    pairs: set[tuple[int, int]] = set()
+    for before, after in zip(ours, theirs, strict=True):
+        left = None if before is None else before[(before == FIXED) | stays[before]]
+        if left is None or after is None:
+            known = left if after is None else after
+            pairs |= {(u, FIXED) if after is None else (FIXED, u) for u in set([] if known is None else known.tolist())}
+        elif len(left) != len(after):
+            raise UserError(ANOTHER, do=AGAIN)
+        else:
+            pairs |= set(zip(left.tolist(), after.tolist(), strict=True))
+    return pairs
+
+
+def split(channels: ChannelMap, stays: NDArray[np.bool_]) -> dict[str, tuple[int, ...]]:
+    """Units kept by group, for groups that lose some."""
+    ends = np.cumsum([0, *(group.units for group in channels.groups)])
+    parts = {g.name: stays[start : start + g.units] for g, start in zip(channels.groups, ends, strict=False)}
+    return {name: tuple(np.flatnonzero(part).tolist()) for name, part in parts.items() if not part.all()}
 
 
 def ranges(numbers: Iterable[int]) -> list[list[int]]:

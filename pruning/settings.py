@@ -7,6 +7,8 @@ from typing import Annotated
 
 from pydantic import AfterValidator, BaseModel, ConfigDict, Field
 
+from pruning.amounts import Ceiling, Floor
+
 
 class Optimizer(StrEnum):
     SGD = "sgd"
@@ -44,6 +46,7 @@ class Spread(StrEnum):
     UNIFORM = "uniform"  # `share` of every group, `shares` overrides single ones
     GROUPS = "groups"  # only the groups named in `shares`, others stay whole
     GLOBAL = "global"  # `share` of all units, lowest scores first
+    ISOMORPHIC = "isomorphic"  # `share` of every class of groups with the same structure, lowest scores first
     PER_LAYER = "per-layer"  # `filters` units of every group
     TOTAL = "total"  # `filters` units over all groups, lowest scores first
 
@@ -52,15 +55,23 @@ SPREADS = {  # what each removes, and which wishes it reads
     Spread.UNIFORM: "the same share of every group (reads share, and shares for single groups)",
     Spread.GROUPS: "only of the groups named, others stay whole (reads shares)",
     Spread.GLOBAL: "a share of all filters, the lowest scores first (reads share)",
+    Spread.ISOMORPHIC: "a share of every class of alike groups, the lowest scores first (reads share)",
     Spread.PER_LAYER: "so many filters of every group (reads filters)",
     Spread.TOTAL: "so many filters in all, the lowest scores first (reads filters)",
 }
+BY_SHARE = (Spread.UNIFORM, Spread.GLOBAL, Spread.ISOMORPHIC)  # those that read the one share of a sweep
 
 
 class Rounding(StrEnum):
     CEIL = "ceil"
     ROUND = "round"
     FLOOR = "floor"
+
+
+class RoundMode(StrEnum):
+    NEAREST = "nearest"  # of two that are equally near, the larger
+    UP = "up"
+    DOWN = "down"
 
 
 class Normalise(StrEnum):
@@ -184,7 +195,11 @@ class TrainSettings(Settings):
 
 class PruneSettings(Settings):
     criterion: CriterionName = Field(CriterionName.L1, title="Criterion", description="How a filter's worth is scored.")
-    spread: Spread = Field(Spread.UNIFORM, title="Spread", description="How the share is spread over the layers.")
+    spread: Spread = Field(
+        Spread.UNIFORM,
+        title="Spread",
+        description="How the share is spread over the layers; isomorphic: Fang et al. 2024.",
+    )
     share: float = Field(
         0.5,
         ge=0,
@@ -207,12 +222,43 @@ class PruneSettings(Settings):
     normalise: Normalise = Field(
         Normalise.L2,
         title="Normalise scores",
-        description="Divide each layer's scores before layers are compared (global and total only).",
+        description="Divide each layer's scores before layers are compared (global, isomorphic and total only).",
     )
     rounding: Rounding = Field(
         Rounding.CEIL, title="Rounding", description="From share × filters to a whole number of removed filters."
     )
-    floor: int = Field(1, ge=1, title="Floor", description="Filters that every layer keeps at least.")
+    floor: Floor = Field(
+        1,
+        title="Floor",
+        description="Filters that every group keeps at least; or for single groups, such as conv1=8,fc1=4.",
+    )
+    ceiling: Ceiling = Field(
+        0,
+        title="Ceiling",
+        description="Filters that every group keeps at most, 0 for no ceiling; or for single groups, such as conv1=64,fc1=128.",
+    )
+    keep_at_least: float = Field(
+        0.0,
+        ge=0,
+        lt=1,
+        title="Share that always stays",
+        description="Share of each group that is never removed, such as 0.1: no group collapses, whatever the spread.",
+        json_schema_extra={"step": 0.01},
+    )
+    round_to: int = Field(
+        1,
+        ge=1,
+        title="Multiple",
+        description="Groups that are cut keep a multiple of this, such as 8 or 16; smaller groups are left alone. 1 rounds nothing.",
+    )
+    round_mode: RoundMode = Field(
+        RoundMode.NEAREST, title="To the multiple", description="Nearest, up (keep more) or down (keep fewer)."
+    )
+    protect: tuple[str, ...] = Field(
+        (),
+        title="Protected layers",
+        description="Layers to leave whole, by name or pattern, such as conv1 or layer4.*, with all that is tied to them.",
+    )
     score_images: int = Field(
         1024, ge=1, title="Scoring images", description="Training images that data-driven criteria (Taylor) look at."
     )

@@ -6,6 +6,7 @@ from pydantic import Field, TypeAdapter, ValidationError
 
 from pruning.errors import UserError
 from pruning.settings import (
+    BY_SHARE,
     SPREADS,
     Augment,
     CriterionName,
@@ -17,6 +18,7 @@ from pruning.settings import (
     Precision,
     PruneSettings,
     Rounding,
+    RoundMode,
     Schedule,
     Settings,
     Spread,
@@ -24,6 +26,7 @@ from pruning.settings import (
 )
 
 __all__ = [
+    "BY_SHARE",
     "SPREADS",
     "Augment",
     "CriterionName",
@@ -38,6 +41,7 @@ __all__ = [
     "PrepareSpec",
     "PruneSettings",
     "PruneSpec",
+    "RoundMode",
     "Rounding",
     "Schedule",
     "Settings",
@@ -149,11 +153,12 @@ def refuse_idle(spec: Spec) -> None:
     if not isinstance(spec, PruneSpec | SweepSpec):
         return
     wish, spread = spec.pruning, spec.pruning.spread
-    if isinstance(spec, SweepSpec) and spread not in (Spread.UNIFORM, Spread.GLOBAL):
+    if isinstance(spec, SweepSpec) and spread not in BY_SHARE:
         raise UserError(
-            f"A sweep tries shares, which spread={str(spread)!r} does not read.", do="Choose uniform or global."
+            f"A sweep tries shares, which spread={str(spread)!r} does not read.",
+            do="Choose uniform, global or isomorphic.",
         )
-    if spread is Spread.GROUPS and not wish.shares:
+    if spread is Spread.GROUPS and not wish.shares and not wish.ceiling:
         raise UserError(
             "spread='groups' with no shares removes nothing.", do="Give shares by group name, such as conv1=0.3."
         )
@@ -179,9 +184,11 @@ def _explained(place: tuple[int | str, ...], kind: str, given: Any, message: str
         return f"{name} is missing"
     if kind == "extra_forbidden":
         return f"{name} is not a setting"
-    return (
-        f"{name}={given!r} is not allowed: {message.replace('Input', 'it').partition(', unable')[0]}{_percent(given)}"
-    )
+    return f"{name}={given!r} is not allowed: {_in_words(message)}{_percent(given)}"
+
+
+def _in_words(message: str) -> str:
+    return message.removeprefix("Value error, ").replace("Input", "it").partition(", unable")[0]
 
 
 def _percent(given: Any) -> str:

@@ -10,10 +10,11 @@ import pytest
 
 ROOT = Path(__file__).resolve().parent.parent
 LAYERS = [  # a module may import from its own line and the lines above it
-    ("pruning.errors", "pruning.settings", "pruning.spec", "pruning.run", "pruning.report"),
-    ("pruning.channels.map", "pruning.plan", "pruning.allocate", "pruning.jobs.database", "pruning.jobs.store"),
+    ("pruning.errors", "pruning.amounts", "pruning.settings", "pruning.spec", "pruning.run", "pruning.report"),
+    ("pruning.channels.map", "pruning.plan", "pruning.jobs.database", "pruning.jobs.store"),
+    ("pruning.limits", "pruning.protect", "pruning.ranking", "pruning.allocate"),
     ("models",),
-    ("pruning.surgery",),
+    ("pruning.surgery", "pruning.reversal"),
     ("pruning.channels", "pruning.measure", "pruning.data"),
     ("pruning.criteria", "pruning.equivalence"),
     ("pruning.evaluate", "pruning.optimize", "pruning.precision", "pruning.resume", "pruning.session"),

@@ -79,7 +79,7 @@ def test_the_environment_does_not_leak_into_a_spec(monkeypatch):
         (["prune", "--parent", "1", "--pruning.shares", "conv1:0.3"], "conv1=0.3,fc1=0.5"),
         (["prune", "--parent", "1", "--pruning.spread", "total"], "filters=0 removes nothing"),
         (["prune", "--parent", "1", "--pruning.spread", "groups"], "no shares removes nothing"),
-        (["sweep", "--parent", "1", "--pruning.spread", "per-layer"], "Choose uniform or global"),
+        (["sweep", "--parent", "1", "--pruning.spread", "per-layer"], "Choose uniform, global or isomorphic"),
         (["sweep", "--parent", "1", "--shares", "0.1", "2"], "shares.1=2 is not allowed"),
         (["train", "--data.name", "mnst"], "Did you mean mnist"),
         (["train", "--model.name", "scnb"], "Did you mean scnnb"),

@@ -1,0 +1,77 @@
+"""Units of several groups in one order: scores made comparable, the lowest first, classes of alike groups. Plain numpy."""
+
+from collections import Counter
+from collections.abc import Iterable, Mapping
+
+import numpy as np
+from numpy.typing import NDArray
+
+from pruning.channels.map import ChannelMap, Group
+from pruning.limits import Limits
+from pruning.spec import Normalise
+
+Vector = NDArray[np.float64]
+
+
+def lowest(vectors: Mapping[str, Vector], wanted: int, normalise: str, limits: Mapping[str, Limits]) -> dict[str, int]:
+    """How many units each group loses when the `wanted` lowest over all go.
+
+    A group that is down to the least it may keep is passed over; what a ceiling cuts goes first, and counts.
+    """
+    parts = [removable(np.sort(normalised(v, normalise)), limits[name]) for name, v in vectors.items()]
+    forced = sum(limits[name].units - limits[name].most for name in vectors)
+    owner = np.repeat(np.arange(len(parts)), [len(part) for part in parts])
+    order = np.argsort(np.concatenate([np.empty(0), *parts]), kind="stable")[: max(wanted, forced)]
+    taken = np.bincount(owner[order], minlength=len(parts))
+    return dict(zip(vectors, taken.tolist(), strict=True))
+
+
+def removable(ascending: Vector, limit: Limits) -> Vector:
+    """The scores that may go, with those that must go below all others."""
+    ascending = ascending[: limit.units - limit.least]
+    ascending[: limit.units - limit.most] = -np.inf
+    return ascending
+
+
+def normalised(scores: Vector, by: str) -> Vector:
+    """A layer's scores divided by their L2 norm (Molchanov 2017), mean or maximum, to compare layers."""
+    size = {
+        Normalise.L2: lambda: float(np.linalg.norm(scores)),
+        Normalise.MEAN: lambda: float(np.abs(scores).mean()),
+        Normalise.MAX: lambda: float(np.abs(scores).max()),
+        Normalise.NONE: lambda: 1.0,
+    }[Normalise(by)]()
+    return scores / (size or 1.0)
+
+
+def classes(channels: ChannelMap, names: Iterable[str]) -> list[list[str]]:
+    """The named groups, those of the same structure together (Isomorphic Pruning, Fang et al. 2024, arXiv 2407.04616).
+
+    Two groups are alike when as many layers make them, as many others are cut along in the same places (norms, inputs),
+    and their weights act alike: once an example, or at every position. Widths do not matter, as in the paper.
+    """
+    groups, spatial = {g.name: g for g in channels.groups}, at_positions(channels)
+    found: dict[object, list[str]] = {}
+    for name in names:
+        found.setdefault((structure(groups[name]), channels.index(name) in spatial), []).append(name)
+    return list(found.values())
+
+
+def structure(group: Group) -> tuple[int, frozenset[tuple[str, int]], str]:
+    """How many layers make it, how many others are cut along in which place, and what makes it approximate."""
+    places = Counter(words.partition(" ")[2] for words in group.coupled)
+    return len(group.layers), frozenset(places.items()), group.approximate
+
+
+def at_positions(channels: ChannelMap) -> set[int]:
+    """Groups some of whose weights are used at more than one position: their MACs exceed their parameters."""
+    held = Counter[object]()
+    for factor, dims in channels.params:
+        held[frozenset(dims)] += factor
+    return {
+        group
+        for factor, dims in channels.macs
+        if factor > held[frozenset(dims)]
+        for _, parts in dims
+        for group, _ in parts
+    }
