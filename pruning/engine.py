@@ -20,6 +20,7 @@ from pruning.explain import explain, scoring_data
 from pruning.origin import ancestor, build_arguments, finished, start
 from pruning.plan import Plan
 from pruning.precision import choose_device
+from pruning.recalibration import calibration_images, recalibrate
 from pruning.report import Report
 from pruning.run import Run, read_json, read_lines, write_atomic, write_json
 from pruning.spec import (
@@ -79,7 +80,7 @@ def prune_and_tune(spec: PruneSpec, run: Run, report: Report) -> None:
     report.event(cut_in_words(plan, dense, small, difference))
     write_atomic(run.summary_before, measure.summary(dense, dataset.input_shape))
     write_atomic(run.summary_after, measure.summary(small, dataset.input_shape))
-    checked = evaluate(small, dataset.validation_x, dataset.validation_y, dataset, device)
+    checked = recalibrated(small, dataset, spec.pruning, report, device)
     pruned = sizes(small, dataset) | {"validation_accuracy": checked["accuracy"], "validation_loss": checked["loss"]}
     before = read_json(parent.result)["after"] | {"latency": measure.latency(dense.to(device), dataset.input_shape)}
     if not run.model.exists():
@@ -141,6 +142,24 @@ def planned(
     model.to("cpu")
     write_atomic(run.plan, plan.to_json())
     return plan
+
+
+def recalibrated(
+    small: nn.Module, dataset: Dataset, settings: PruneSettings, report: Report, device: torch.device
+) -> dict[str, float]:
+    """Validation loss and accuracy of the pruned network, whose batch norms measure training images anew if asked to."""
+    check = partial(evaluate, small, dataset.validation_x, dataset.validation_y, dataset, device)
+    found, images = check(), min(settings.recalibrate_images, len(dataset.train_y))
+    if not images:
+        return found
+    norms = recalibrate(small, calibration_images(dataset, images, seed=settings.seed, device=device, report=report))
+    if not norms:
+        report.event("Nothing was recalibrated: the network has no batch norm with running statistics.")
+        return found
+    after = check()
+    change = f"validation accuracy {found['accuracy']:.2%} → {after['accuracy']:.2%}"
+    report.event(f"Recalibrated {norms} batch norm{'s' * (norms > 1)} on {images:,} training images: {change}.")
+    return after
 
 
 def cut_in_words(plan: Plan, dense: nn.Module, small: nn.Module, difference: float) -> str:

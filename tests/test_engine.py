@@ -7,6 +7,7 @@ from torch import nn
 
 from pruning import checkpoint, data, engine, equivalence, train
 from pruning.channels.map import ChannelMap
+from pruning.data.dataset import DatasetCard, Source
 from pruning.errors import UserError
 from pruning.evaluate import evaluate
 from pruning.explain import channels_of
@@ -199,3 +200,62 @@ def test_rows_of_features_train_too():
     result = read_json(execute(1, spec).result)
     assert result["after"]["params"] == 113
     assert torch.tensor(result["after"]["test_loss"]).isfinite()
+
+
+NORMED = TrainSpec(data=DataSettings(name="toy"), model=ModelSettings(name="resnet20-cifar"), training=ONE)
+NONE = TrainSettings(epochs=0)
+MEASURED = PruneSettings(share=0.5, recalibrate_images=60)
+
+
+@pytest.fixture
+def toys(monkeypatch):
+    """The toy data set among the others, and a network with batch norm trained on it as run 1."""
+    whole = toy.dataset(train=100)
+    source = Source(whole.classes, whole.train_x, whole.train_y, whole.test_x, whole.test_y)
+    card = DatasetCard("toy", "Toy", "", "", whole.classes, 1, 8, lambda *_: source, whole.mean, whole.std)
+    monkeypatch.setitem(data.DATASETS, "toy", card)
+    execute(1, NORMED)
+
+
+@pytest.mark.usefixtures("toys")
+def test_recalibration_comes_after_the_proof_and_before_what_is_measured():
+    plain = execute(2, PruneSpec(parent=1, pruning=PruneSettings(share=0.5), finetune=NONE))
+    run = execute(3, PruneSpec(parent=1, pruning=MEASURED, finetune=NONE))
+    was, now = (read_json(r.result)["pruned"]["validation_accuracy"] for r in (plain, run))
+    assert read_json(run.result)["verified"] < 1e-9
+    assert read_json(run.result)["after"]["validation_accuracy"] == now
+    (said,) = (line["text"] for line in read_lines(run.events) if line["text"].startswith("Recalibrated"))
+    assert said == f"Recalibrated 19 batch norms on 60 training images: validation accuracy {was:.2%} → {now:.2%}."
+    before, after = (checkpoint.load(r.model) for r in (plain, run))
+    assert toy.digest(nn.ParameterList(before.parameters())) == toy.digest(nn.ParameterList(after.parameters()))
+    means = [(m, after.get_buffer(name)) for name, m in before.named_buffers() if name.endswith("running_mean")]
+    assert not any(torch.equal(old, new) for old, new in means)
+
+
+@pytest.mark.usefixtures("toys")
+def test_a_share_of_nothing_with_recalibration_only_measures_the_norms():
+    run = execute(2, PruneSpec(parent=1, pruning=MEASURED.model_copy(update={"share": 0.0}), finetune=NONE))
+    dense, same = checkpoint.load(Run.of(1).model), checkpoint.load(run.model)
+    assert toy.digest(nn.ParameterList(dense.parameters())) == toy.digest(nn.ParameterList(same.parameters()))
+    assert toy.digest(dense) != toy.digest(same)
+
+
+@pytest.mark.usefixtures("toys")
+def test_a_stopped_recalibrated_run_ends_with_the_weights_of_an_undisturbed_one(monkeypatch):
+    monkeypatch.setattr(train, "SAVE_EVERY", 0.0)
+    spec = PruneSpec(parent=1, pruning=MEASURED, finetune=ONE)
+    whole = execute(2, spec)
+    for stage, at in (("recalibrate", 0), ("finetune", 2)):
+        with pytest.raises(toy.Stopped):
+            execute(3, spec, StopsIn(Run.of(3), stage, at))
+    rest = execute(3, spec)
+    assert toy.digest(checkpoint.load(rest.model)) == toy.digest(checkpoint.load(whole.model))
+    assert read_json(rest.result)["pruned"]["validation_loss"] == read_json(whole.result)["pruned"]["validation_loss"]
+
+
+def test_recalibrating_a_network_without_batch_norm_says_so_and_goes_on():
+    execute(1, TRAIN)
+    wish = CUT.model_copy(update={"recalibrate_images": 64})
+    run = execute(2, PruneSpec(parent=1, pruning=wish, finetune=NONE))
+    assert any("no batch norm" in line["text"] for line in read_lines(run.events))
+    assert read_json(run.result)["after"]["params"] == 79_120
