@@ -1,4 +1,4 @@
-"""What is kept through surgery, and that the proof would notice a wrong cut."""
+"""The cut, and that the proof would notice a wrong one; what is kept stands in test_kept.py."""
 
 import copy
 
@@ -31,22 +31,6 @@ def test_the_given_network_is_untouched_and_nothing_is_shared() -> None:
         for tensor in (*small.parameters(), *small.buffers()):
             tensor.zero_()
     assert all(torch.equal(before[name], tensor) for name, tensor in network.state_dict().items())
-
-
-def test_dtype_mode_frozen_parts_and_hooks_are_kept() -> None:
-    network = small_network().double().eval()
-    network[0].weight.requires_grad_(False)
-    calls: list[int] = []
-    network[2].register_forward_hook(lambda *_: calls.append(1))
-    small = prune(network, half(network))
-    calls.clear()
-    small(torch.zeros(2, 1, 8, 8, dtype=torch.float64))
-    assert (small[0].weight.requires_grad, small[1].weight.requires_grad, small.training, len(calls)) == (
-        False,
-        True,
-        False,
-        1,
-    )
 
 
 def test_a_pruned_network_trains() -> None:
