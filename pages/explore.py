@@ -16,7 +16,7 @@ def explore(number: int) -> None:
         cards.problem(
             {"what": "nothing in this network can be pruned", "do": "Choose another run; the reasons stand below."}
         )
-        explorer.protected(whole)
+        explorer.left_alone(whole, {})
         return
     try:
         explorer.show(row, whole, state.scores(number))
@@ -25,7 +25,7 @@ def explore(number: int) -> None:
 
 
 cards.header("Explore", "See what each share costs and saves, before anything is cut.",
-             "Group", "Share", "Spread", "Criterion", "L1", "L2", "Taylor", "BN scale", "Protected", "Approximate", "MACs")  # fmt: skip
+             "Group", "Share", "Spread", "Isomorphic", "Criterion", "L1", "L2", "Taylor", "BN scale", "Protected", "Approximate", "MACs")  # fmt: skip
 runs = state.explorable()
 if not runs:
     what = "Sliders, exact sizes and the scores of every filter will be here, once a network has been trained or is being trained."

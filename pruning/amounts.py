@@ -1,12 +1,12 @@
 """Numbers for every group, or for single ones by name: how forms, command line and links write them."""
 
 from functools import partial
-from typing import Annotated
+from typing import Annotated, Any
 
 from pydantic import BeforeValidator
 
 
-def amount(given: object, *, least: int) -> int | dict[str, int]:
+def amount(given: Any, *, least: int) -> int | dict[str, int]:
     """4, "4", "conv1=8,fc1=4" or {"conv1": 8}: a number for every group, or numbers for those named."""
     if isinstance(given, str) and "=" in given:
         given = dict(part.rpartition("=")[::2] for part in given.split(","))

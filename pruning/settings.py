@@ -243,7 +243,7 @@ class PruneSettings(Settings):
         lt=1,
         title="Share that always stays",
         description="Share of each group that is never removed, such as 0.1: no group collapses, whatever the spread.",
-        json_schema_extra={"step": 0.01},
+        json_schema_extra={"step": 0.05, "slider": False},
     )
     round_to: int = Field(
         1,

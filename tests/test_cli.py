@@ -13,7 +13,7 @@ from pruning.__main__ import main, warn_of_full_disk
 from pruning.jobs.options import SPECS, settings_of, specification
 from pruning.jobs.store import LONG, State, Store
 from pruning.run import Run, append_line
-from pruning.spec import SPREADS, PruneSpec, SweepSpec, TrainSpec
+from pruning.spec import SPREADS, PruneSpec, SweepSpec, TrainSpec, parse
 
 ROOT = Path(__file__).resolve().parent.parent
 IRIS = ["--data.name", "iris", "--model.name", "iris-mlp", "--training.epochs", "2"]
@@ -45,6 +45,22 @@ def test_shares_of_groups_are_written_with_equals_signs():
     spec = specification("prune", ["--parent", "3", "--pruning.shares", "layer1.0.conv1=.3,fc1=0.5"])
     assert isinstance(spec, PruneSpec)
     assert spec.pruning.shares == {"layer1.0.conv1": 0.3, "fc1": 0.5}
+
+
+def test_limits_of_groups_and_protected_layers_become_the_spec():
+    options = ["--pruning.floor", "4", "--pruning.ceiling", "conv1=8,fc1=64", "--pruning.round-to", "8"]
+    spec = specification("prune", ["--parent", "3", *options, "--pruning.protect", "conv1", "layer4.*", "--title", "x"])
+    assert isinstance(spec, PruneSpec)
+    wish = spec.pruning
+    assert (wish.floor, wish.ceiling, wish.round_to) == (4, {"conv1": 8, "fc1": 64}, 8)
+    assert (wish.protect, spec.title) == (("conv1", "layer4.*"), "x")
+    assert parse(spec.model_dump_json()) == spec
+
+
+def test_a_spec_of_before_there_were_limits_still_parses():
+    old = '{"kind":"prune","title":"","parent":1,"pruning":{"share":0.3,"rounding":"floor","floor":2}}'
+    wish = parse(old).pruning
+    assert (wish.rounding, wish.floor, wish.ceiling, wish.protect, wish.round_to) == ("floor", 2, 0, (), 1)
 
 
 def test_paths_are_meant_from_the_folder_they_are_given_in(tmp_path, monkeypatch):
@@ -79,6 +95,12 @@ def test_the_environment_does_not_leak_into_a_spec(monkeypatch):
         (["prune", "--parent", "1", "--pruning.shares", "conv1:0.3"], "conv1=0.3,fc1=0.5"),
         (["prune", "--parent", "1", "--pruning.spread", "total"], "filters=0 removes nothing"),
         (["prune", "--parent", "1", "--pruning.spread", "groups"], "no shares removes nothing"),
+        (["prune", "--parent", "1", "--pruning.floor", "0"], "pruning.floor=0 is not allowed: write a whole number ≥ 1"),
+        (["prune", "--parent", "1", "--pruning.floor", "conv1"], "pruning.floor='conv1' is not allowed: write a whole"),
+        (["prune", "--parent", "1", "--pruning.ceiling", "conv1=x"], "GROUP=NUMBER such as conv1=8"),
+        (["prune", "--parent", "1", "--pruning.round-to", "0"], "pruning.round_to='0' is not allowed"),
+        (["prune", "--parent", "1", "--pruning.round-mode", "away"], "'nearest', 'up' or 'down'"),
+        (["prune", "--parent", "1", "--pruning.keep-at-least", "1"], "pruning.keep_at_least='1' is not allowed"),
         (["sweep", "--parent", "1", "--pruning.spread", "per-layer"], "Choose uniform, global or isomorphic"),
         (["sweep", "--parent", "1", "--shares", "0.1", "2"], "shares.1=2 is not allowed"),
         (["train", "--data.name", "mnst"], "Did you mean mnist"),
@@ -135,6 +157,8 @@ def test_a_shell_trains_reports_and_exports(tmp_path):
     assert (tmp_path / "run-1.zip").stat().st_size > 0
     wrong = shell("prune", "--parent", "1", "--pruning.shares", "conv1=0.3")
     assert (wrong.returncode, "pruning.shares='conv1' is not known" in wrong.stderr) == (2, True)
+    assert main(["prune", "--parent", "1", "--pruning.protect", "layers.9"]) == 2
+    assert main(["prune", "--parent", "1", "--pruning.ceiling", "2", "--pruning.floor", "3"]) == 2
 
 
 @pytest.mark.usefixtures("ended")

@@ -22,6 +22,7 @@ from pruning.spec import (
     SweepSpec,
     TrainSettings,
     TrainSpec,
+    parse,
 )
 
 ROOT = Path(__file__).resolve().parent.parent
@@ -195,6 +196,42 @@ def test_a_group_can_have_its_own_share(full):
     next(s for s in app.slider if s.label == "Share removed").set_value(0.0).run()
     next(s for s in app.slider if s.label.endswith("(6)")).set_value(0.5).run()
     assert next(m for m in app.metric if m.label == "Filters").value == "11"
+
+
+def test_a_protected_layer_looks_protected_and_keeps_all_its_filters(full):
+    app = opened("explore", run=str(TRAIN), share="0.5")
+    first = next(s for s in app.slider if s.label.endswith("(6)"))
+    group = first.label.split(" ")[0].replace("\\", "")
+    next(m for m in app.multiselect if m.label == "Protected layers").set_value([group]).run()
+    first = next(s for s in app.slider if "(6)" in s.label)
+    assert (first.value, first.disabled, first.label.endswith("whole, you protected it")) == (0.0, True, True)
+    assert "You protected it" in said(app)
+    assert next(m for m in app.metric if m.label == "Filters").value == "10"  # 6 and half of 8
+
+
+def test_limits_of_the_page_go_into_the_plan_and_the_job(full):
+    app = opened("explore", run=str(TRAIN), share="0.9", **{"prune-floor": "3"})
+    assert next(m for m in app.metric if m.label == "Filters").value == "6"
+    assert "the least it may keep" in said(app)
+    button(app, "Prune and fine-tune").click().run()
+    row = Store(home()).rows(limit=1)[0]
+    Store(home()).cancel(row.id)
+    assert parse(row.spec).pruning.floor == 3
+
+
+@pytest.mark.parametrize(
+    ("link", "says"),
+    [
+        ({"prune-protect": "layers.77"}, "protect='layers.77' matches no layer"),
+        ({"prune-floor": "5", "prune-ceiling": "4"}, "5 units at least and 4 at most"),
+        ({"prune-floor": "many"}, "write a whole number"),
+        ({"prune-round_to": "0"}, "round_to=0"),
+    ],
+)
+def test_limits_that_cannot_be_are_said_in_words(link, says, full):
+    app = opened("explore", run=str(TRAIN), **link)
+    assert says in app.error[0].value.replace("\\", "")
+    assert not app.exception
 
 
 def test_explore_submits_a_prune_with_what_is_on_the_page(full):

@@ -4,7 +4,8 @@ from typing import Any
 
 import streamlit as st
 
-from pages.ui import cards, state
+from pages.ui import cards, forms, state
+from pruning.amounts import written
 from pruning.jobs.store import Row
 from pruning.spec import FinetuneSpec, PruneSpec, Settings, Spec, TrainSettings, TrainSpec
 
@@ -57,5 +58,7 @@ def fill(**parts: Settings) -> None:
     """Hand the fields of each form to its widgets: keys are the form's prefix and the field's name."""
     for prefix, settings in parts.items():
         for name, value in settings.model_dump(mode="json").items():
-            if not isinstance(value, dict):
+            if forms.is_amount(type(settings).model_fields[name]):
+                st.session_state[f"{prefix}-{name}"] = written(value)
+            elif not isinstance(value, dict):
                 st.session_state[f"{prefix}-{name}"] = value

@@ -230,9 +230,9 @@ def setting(value: Any) -> str:
         case bool():
             return "yes" if value else "no"
         case dict():
-            return ", ".join(f"{name} {words.percent(share, 0)}" for name, share in value.items()) or "–"
+            return ", ".join(f"{name} {setting((wish,))}" for name, wish in value.items()) or "–"
         case tuple():
-            return ", ".join(words.percent(v, 0) if isinstance(v, float) else setting(v) for v in value)
+            return ", ".join(words.percent(v, 0) if isinstance(v, float) else setting(v) for v in value) or "–"
         case str():
             return CRITERIA.get(value, value) or "–"
     return f"{value:g}" if isinstance(value, float) else str(value)

@@ -1,23 +1,25 @@
 """The explorer: criterion, spread and shares → the plan, its exact numbers and pictures, all without torch."""
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from typing import Any
 
 import streamlit as st
 
 from pages.ui import cards, charts, forms, launch, series, shares, words
-from pages.ui.launch import BY_SHARE
 from pages.ui.shares import PAGE
-from pruning.allocate import from_settings
+from pruning.allocate import from_settings, limits_of
 from pruning.channels.map import ChannelMap, Counts, Group
 from pruning.jobs.store import Row
+from pruning.limits import Limits
 from pruning.plan import Plan
-from pruning.spec import CriterionName, PruneSettings, Spread
+from pruning.protect import REASON, protected
+from pruning.spec import BY_SHARE, CriterionName, PruneSettings, Spread
 
 SPREADS = {
     Spread.UNIFORM: "Same share of every group",
     Spread.GROUPS: "Only chosen groups",
     Spread.GLOBAL: "Lowest scores anywhere",
+    Spread.ISOMORPHIC: "Lowest scores among alike groups",
     Spread.PER_LAYER: "n filters of every group",
     Spread.TOTAL: "n filters anywhere",
 }
@@ -25,7 +27,8 @@ SPREADS = {
 
 def show(row: Row, whole: ChannelMap, scored: dict[str, Any]) -> None:
     """Everything under the choice of a run; called in a fragment, so that a slider redraws only this."""
-    wish = controls(scored)
+    wish = controls(scored, whole)
+    allowed, mine = limits_of(whole, wish), protected(whole, wish.protect)
     scores = scored.get(wish.criterion) or {"error": "the run has not scored it"}
     if "error" in scores:
         criterion = series.CRITERIA[wish.criterion]
@@ -36,19 +39,25 @@ def show(row: Row, whole: ChannelMap, scored: dict[str, Any]) -> None:
     numbers, (left, right) = st.container(), st.columns(2, gap="large")
     bars = left.container()
     with left:
-        wish = wish.model_copy(update={"shares": shares.choose(row.id, whole, wish, scores)})
-        protected(whole)
+        wish = wish.model_copy(update={"shares": shares.choose(row.id, whole, wish, closed(whole, scores, mine))})
+        left_alone(whole, mine)
     plan = from_settings(whole, scores, wish)
     with numbers:
         tiles(whole.counts(), plan)
     with right:
-        chosen = one_group(plan, scores, wish)
+        chosen = one_group(plan, scores, wish, allowed)
     with bars:
         kept(plan, chosen)
     launch.actions(row, wish, plan)
 
 
-def controls(scored: dict[str, Any]) -> PruneSettings:
+def closed(whole: ChannelMap, scores: dict[str, Any], mine: Mapping[str, str]) -> dict[str, str]:
+    """Groups that no wish reaches, and why."""
+    unscored = {g.name: "this criterion has nothing to judge it by" for g in whole.groups if g.name not in scores}
+    return unscored | dict.fromkeys(mine, REASON)
+
+
+def controls(scored: dict[str, Any], whole: ChannelMap) -> PruneSettings:
     """Criterion, spread and the overall wish; the rest of the settings folded."""
     names = [str(name) for name in CriterionName if name in scored] or [str(name) for name in CriterionName]
     start = PruneSettings(criterion=CriterionName(names[0]), filters=1)
@@ -63,8 +72,16 @@ def controls(scored: dict[str, Any]) -> PruneSettings:
         wish["filters"] = forms.field(start, "filters", "filters", into=third)
     else:
         third.caption("Set the share of each group below; groups left at 0 % stay whole.")
-    with st.expander("Floor, rounding and comparison between layers"):
-        return forms.form(forms.checked(start, wish), "prune", only=["floor", "rounding", "normalise"])
+    with st.expander("Protected layers, limits and rounding"):
+        return limiting(forms.checked(start, wish), whole)
+
+
+def limiting(wish: PruneSettings, whole: ChannelMap) -> PruneSettings:
+    """What keeps groups from being cut as asked: layers left whole, bounds and multiples."""
+    layers = [layer for group in whole.groups for layer in group.layers]
+    kept = forms.form(wish, "prune", only=["protect"], options={"protect": layers}, columns=1)
+    bounded = forms.form(kept, "prune", only=["floor", "ceiling", "keep_at_least"])
+    return forms.form(bounded, "prune", only=["round_to", "round_mode", "rounding", "normalise"], columns=4)
 
 
 def tiles(dense: Counts, plan: Plan) -> None:
@@ -87,7 +104,7 @@ def kept(plan: Plan, chosen: str) -> None:
         st.plotly_chart(charts.bars(series.bars(plan), selected=chosen), key="bars", config=charts.CONFIG)
 
 
-def one_group(plan: Plan, scores: dict[str, Any], wish: PruneSettings) -> str:
+def one_group(plan: Plan, scores: dict[str, Any], wish: PruneSettings, allowed: Mapping[str, Limits]) -> str:
     """Scores of the chosen group with the cut, and what is cut along with it; returns its name."""
     names = [group.name for group in plan.channels.groups]
     chosen = st.selectbox("Group", names, key="group", bind="query-params", help="The group whose filters are shown.")
@@ -98,7 +115,7 @@ def one_group(plan: Plan, scores: dict[str, Any], wish: PruneSettings) -> str:
         st.plotly_chart(charts.norms(curve), key="norms", config=charts.CONFIG)
     else:
         st.info(f"{series.CRITERIA[wish.criterion]} has nothing to judge {words.plain(chosen)} by, so it stays whole.")
-    for line in facts(group, len(keep), wish.floor):
+    for line in facts(group, len(keep), allowed[chosen]):
         st.caption(words.plain(line))
     if " more" in listed(group.layers) + listed(group.coupled):
         with st.expander(f"All {len(group.layers) + len(group.coupled)} coupled layers"):
@@ -106,16 +123,9 @@ def one_group(plan: Plan, scores: dict[str, Any], wish: PruneSettings) -> str:
     return chosen
 
 
-def facts(group: Group, keep: int, floor: int) -> list[str]:
+def facts(group: Group, keep: int, limit: Limits) -> list[str]:
     """What there is to know of a group, a line each."""
-    stopped = (
-        f", stopped at the floor of {words.plural(floor, 'filter')}"
-        if keep == min(floor, group.units) < group.units
-        else f", whole: the floor is {words.plural(floor, 'filter')}"
-        if floor >= group.units
-        else ""
-    )
-    lines = [f"Keeps {keep} of {group.units}{stopped}."]
+    lines = [f"Keeps {keep} of {group.units}{stopped(keep, limit)}."]
     if group.approximate:
         lines.append(f"≈ Approximate: {cards.sentence(group.approximate)}")
     if len(group.layers) > 1:
@@ -125,20 +135,30 @@ def facts(group: Group, keep: int, floor: int) -> list[str]:
     return lines
 
 
+def stopped(keep: int, limit: Limits) -> str:
+    """Why no more went, or so many, where a limit is the reason."""
+    if limit.least >= limit.units:
+        return ": it has to keep all"
+    bound = ", the least it may keep" if keep == limit.least else ""
+    bound = ", the most it may keep" if keep == limit.most < limit.units else bound
+    return bound + (f", a multiple of {limit.multiple}" if limit.multiple > 1 and keep < limit.units else "")
+
+
 def listed(names: Sequence[str], most: int = 6) -> str:
     """The first names and how many more there are."""
     rest = len(names) - most
     return ", ".join(names) if rest < 2 else f"{', '.join(names[:most])} and {rest} more"
 
 
-def protected(whole: ChannelMap) -> None:
-    if not whole.protected:
+def left_alone(whole: ChannelMap, mine: Mapping[str, str]) -> None:
+    """The layers that are protected, by the user (`mine`: group → pattern) or by the trace, and why."""
+    own = [(g.name, g.units, f"{cards.sentence(REASON)} ({mine[g.name]})") for g in whole.groups if g.name in mine]
+    rows = own + [(p.name, p.units, cards.sentence(p.reason)) for p in whole.protected]
+    if not rows:
         return
-    with st.expander(f"Protected layers ({len(whole.protected)})"):
-        many = len(whole.protected) > PAGE
-        with st.container(height=320 if many else "content", border=False):
-            rows = [
-                f"| {words.plain(p.name)} | {p.units} | {words.plain(cards.sentence(p.reason))} |"
-                for p in whole.protected
-            ]
-            st.markdown("\n".join(["| Layer | Units | Why |", "|:--|--:|:--|", *rows]))
+    with (
+        st.expander(f"Protected layers ({len(rows)})"),
+        st.container(height=320 if len(rows) > PAGE else "content", border=False),
+    ):
+        lines = [f"| {words.plain(name)} | {units} | {words.plain(why)} |" for name, units, why in rows]
+        st.markdown("\n".join(["| Layer | Units | Why |", "|:--|--:|:--|", *lines]))

@@ -2,6 +2,7 @@
 
 from collections.abc import Callable, Mapping, Sequence
 from enum import StrEnum
+from types import UnionType
 from typing import Any, TypeVar
 
 import streamlit as st
@@ -9,6 +10,7 @@ from annotated_types import Ge, Gt, Le, Lt
 from pydantic import ValidationError
 from pydantic.fields import FieldInfo
 
+from pruning.amounts import written
 from pruning.errors import UserError
 from pruning.spec import Settings, explain
 
@@ -61,7 +63,16 @@ def field(start: Settings, name: str, key: str, *, options: Sequence[str] | None
 Widget = Callable[[Any, Any, FieldInfo, dict[str, Any], Sequence[str] | None], Any]
 
 
+def is_amount(info: FieldInfo) -> bool:
+    """A number for every group or numbers by name, written as text."""
+    return isinstance(info.annotation, UnionType)
+
+
 def _widget(info: FieldInfo, value: Any, options: Sequence[str] | None) -> Widget:
+    if is_amount(info):
+        return _amount
+    if isinstance(value, tuple):
+        return _several
     if isinstance(value, StrEnum) or options is not None:
         return _choice
     if isinstance(value, bool):
@@ -103,14 +114,24 @@ def _text(into: Any, value: str, info: FieldInfo, common: dict[str, Any], option
     return into.text_input(value=value, **common)
 
 
+def _amount(into: Any, value: Any, info: FieldInfo, common: dict[str, Any], options: Sequence[str] | None) -> Any:
+    return into.text_input(value=written(value), **common)
+
+
+def _several(into: Any, value: Any, info: FieldInfo, common: dict[str, Any], options: Sequence[str] | None) -> Any:
+    """Any of the options, and what else is typed."""
+    known = list(dict.fromkeys((*(options or ()), *value)))
+    return into.multiselect(options=known, default=list(value), accept_new_options=True, **common)
+
+
 def _extra(info: FieldInfo, name: str) -> Any:
     return info.json_schema_extra.get(name) if isinstance(info.json_schema_extra, dict) else None
 
 
 def _is_share(info: FieldInfo) -> bool:
-    """Both ends within 0..1 and a step: a slider says more than a number field."""
+    """Both ends within 0..1 and a step: a slider says more than a number field, where one asks for it often."""
     low, high = bounds(info)
-    return low is not None and high is not None and high <= 1 and _extra(info, "step") is not None
+    return low is not None and high is not None and high <= 1 and _extra(info, "step") is not None and _extra(info, "slider") is not False
 
 
 def _step(value: float) -> float:

@@ -6,9 +6,9 @@ from pages.ui import cards, forms, series, state, words
 from pruning.errors import UserError
 from pruning.jobs.store import Row
 from pruning.plan import Plan
-from pruning.spec import CriterionName, PruneSettings, PruneSpec, Spread, SweepSpec, TrainSettings
+from pruning.spec import BY_SHARE, CriterionName, PruneSettings, PruneSpec, Spread, SweepSpec, TrainSettings
 
-BY_SHARE = (Spread.UNIFORM, Spread.GLOBAL)
+OVER = {Spread.GLOBAL: " globally", Spread.ISOMORPHIC: " among alike groups"}
 TENTHS = [i / 10 for i in range(1, 10)]
 
 
@@ -43,7 +43,7 @@ def plan_title(wish: PruneSettings) -> str:
     criterion = series.CRITERIA[wish.criterion]
     if wish.spread in BY_SHARE:
         own = f", {words.plural(len(wish.shares), 'group')} set by hand" if wish.shares else ""
-        return f"{criterion}, {words.percent(wish.share, 0)}{' globally' if wish.spread is Spread.GLOBAL else ''}{own}"
+        return f"{criterion}, {words.percent(wish.share, 0)}{OVER.get(wish.spread, '')}{own}"
     if wish.spread is Spread.GROUPS:
         return f"{criterion}, {words.plural(len(wish.shares), 'group')}"
     where = "per group" if wish.spread is Spread.PER_LAYER else "anywhere"
@@ -71,7 +71,9 @@ def sweep(row: Row, wish: PruneSettings) -> None:
     tuning = finetuning("sweep")
     fits = wish.spread in BY_SHARE
     if not fits:
-        st.caption("A sweep needs a spread by share: “Same share of every group” or “Lowest scores anywhere”.")
+        st.caption(
+            "A sweep needs a spread by share: “Same share of every group”, “Lowest scores anywhere” or “… among alike groups”."
+        )
     elif wish.shares:
         st.caption("Groups whose share you set by hand keep it in every run of the sweep.")
     runs = len(criteria) * len(shares)

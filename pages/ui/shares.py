@@ -1,7 +1,6 @@
 """The share of each group: one slider a group, what is set by hand, and both in the link."""
 
 from collections.abc import Mapping
-from typing import Any
 
 import streamlit as st
 
@@ -14,16 +13,19 @@ BY_GROUP = (Spread.UNIFORM, Spread.GROUPS)
 Shares = dict[str, float]
 
 
-def choose(number: int, whole: ChannelMap, wish: PruneSettings, scores: Mapping[str, Any]) -> Shares:
-    """One slider a group, where the spread has a say for single groups; only what differs from the overall share."""
+def choose(number: int, whole: ChannelMap, wish: PruneSettings, closed: Mapping[str, str]) -> Shares:
+    """One slider a group, where the spread has a say for single groups; only what differs from the overall share.
+
+    `closed`: the groups that stay whole, and why.
+    """
     if wish.spread not in BY_GROUP:
         return {}
     overall = wish.share if wish.spread is Spread.UNIFORM else 0.0
     chosen: Shares = st.session_state.setdefault(f"shares-{number}", linked(whole, number))
-    mine = {name: share for name, share in chosen.items() if name in scores and share != overall}
+    mine = {name: share for name, share in chosen.items() if name not in closed and share != overall}
     with st.expander(f"Share per group ({len(mine)} set by hand)" if mine else "Share per group",
                      expanded=len(whole.groups) <= PAGE or wish.spread is Spread.GROUPS):  # fmt: skip
-        sliders(number, page_of(whole.groups), overall, chosen, scores)
+        sliders(number, page_of(whole.groups), overall, chosen, closed)
         if chosen and st.button("Back to the overall share" if overall else "Set all to 0 %"):
             chosen.clear()
             st.session_state.pop(f"drawn-{number}", None)
@@ -62,14 +64,15 @@ def page_of(groups: tuple[Group, ...]) -> tuple[Group, ...]:
     return pages[names.index(shown or names[0])]
 
 
-def sliders(number: int, groups: tuple[Group, ...], overall: float, chosen: Shares, scores: Mapping[str, Any]) -> None:
+def sliders(number: int, groups: tuple[Group, ...], overall: float, chosen: Shares, closed: Mapping[str, str]) -> None:
     """Sliders that start anew whenever the overall share moves, so that a browser's late answer is to one that is gone."""
     turn = drawing(number, overall)
     for cell, group in zip(forms.grid(len(groups), 2), groups, strict=True):
-        key, judged = f"share-{number}-{group.name}-{turn}", group.name in scores
-        start = chosen.get(group.name, overall) if judged else 0.0
-        cell.slider(f"{words.plain(group.name)} ({group.units})", 0.0, 0.99, start, step=0.01, format="percent", key=key,
-                    disabled=not judged, on_change=remember, args=(number, turn, group.name, key, overall))  # fmt: skip
+        why = closed.get(group.name, "")
+        key = f"share-{number}-{group.name}-{turn}{'-whole' * bool(why)}"  # one that is closed starts anew, at 0 %
+        start, label = 0.0 if why else chosen.get(group.name, overall), f"{words.plain(group.name)} ({group.units})"
+        cell.slider(f"{label}: whole, {why}" if why else label, 0.0, 0.99, start, step=0.01, format="percent", key=key,
+                    disabled=bool(why), on_change=remember, args=(number, turn, group.name, key, overall))  # fmt: skip
 
 
 def drawing(number: int, overall: float) -> int:

@@ -21,8 +21,13 @@ TERMS: dict[str, Term] = {
     "Unit": Term("One removable index of a group: the same channel in every layer of the group."),
     "Share": Term("The part of the filters that is removed, 0 % to 99 %."),
     "Spread": Term("How a wish such as “remove half” is divided over the groups."),
+    "Isomorphic": Term(
+        "A spread that compares scores only among groups of the same structure, and takes the same share of each such class.",
+        "Fang et al. 2024, Isomorphic pruning for vision models",
+        _ARXIV + "2407.04616",
+    ),
     "Protected": Term(
-        "A layer whose channels are left alone, with the reason: most often because it makes the outputs."
+        "A layer whose channels are left alone, with the reason: most often because it makes the outputs, or because you want it whole."
     ),
     "Approximate": Term(
         "A mark on groups that pass through a layer norm or group norm: its statistics change when channels go, so the "

@@ -7,7 +7,7 @@ import streamlit as st
 
 from pages.ui import cards, charts, files, state, words
 from pages.ui.series import CRITERIA, Point, Series, Tradeoff, averaged
-from pruning.spec import FinetuneSpec, PruneSpec, Spread, TrainSpec
+from pruning.spec import BY_SHARE, FinetuneSpec, PruneSpec, TrainSpec
 
 AXES = {
     "params": ("parameters", "Accuracy against parameters"),
@@ -71,7 +71,7 @@ def point_of(number: int, axis: str) -> Point | None:
     spec = state.specification(number)
     wish = spec.pruning if isinstance(spec, PruneSpec) else None
     criterion = CRITERIA[wish.criterion] if wish else ""
-    share = wish.share if wish and wish.spread in (Spread.UNIFORM, Spread.GLOBAL) else None
+    share = wish.share if wish and wish.spread in BY_SHARE else None
     return Point(number, cost, after["test_accuracy"], cards.title(row), criterion=criterion, share=share)
 
 

@@ -5,6 +5,8 @@ from collections.abc import Iterable
 from pathlib import Path
 
 from models import MODELS
+from pruning.allocate import limits_of
+from pruning.channels.map import ChannelMap
 from pruning.data import DATASETS
 from pruning.errors import UserError
 from pruning.run import Run, read_json
@@ -55,10 +57,13 @@ def check_fit(model: ModelSettings, images: DataSettings) -> None:
 
 
 def check_groups(parent: int, wish: PruneSettings) -> None:
-    """The groups of a network stand in its run folder as soon as its training has begun."""
-    groups = [group["name"] for group in read_json(Run.of(parent).channels, {}).get("groups", [])]
+    """Groups and layers of a network stand in its run folder as soon as its training has begun."""
+    told = read_json(Run.of(parent).channels, {})
+    groups = [group["name"] for group in told.get("groups", [])]
     for name in wish.shares if groups else ():
         one_of("pruning.shares", name, groups, do=f"Groups of run {parent}: {', '.join(groups)}.")
+    if groups:
+        limits_of(ChannelMap.from_json(Run.of(parent).channels.read_text()), wish)
 
 
 def one_of(field: str, given: str, known: Iterable[str], *, do: str = "--help lists them.") -> None:

@@ -34,7 +34,7 @@ SPECS: dict[str, type[BaseModel]] = {
     "inspect": InspectSpec,
     "prepare": PrepareSpec,
 }
-LISTS = ("--criteria", "--shares", "--pruning.shares")  # take several values, apart by spaces or commas
+LISTS = ("--criteria", "--shares", "--pruning.shares", "--pruning.protect")  # take several values, apart by spaces or commas
 VARIED = ("--pruning.criterion", "--pruning.share")  # what a sweep sets itself
 METAVARS = {
     "--parent": "RUN",
@@ -45,6 +45,9 @@ METAVARS = {
     "--criteria": f"{{{','.join(CriterionName)}}} …",
     "--shares": "SHARE …",
     "--pruning.shares": "GROUP=SHARE,…",
+    "--pruning.floor": "N or GROUP=N,…",
+    "--pruning.ceiling": "N or GROUP=N,…",
+    "--pruning.protect": "LAYER …",
 }
 TYPES = {"str": "TEXT", "int": "N", "float": "X"}
 DEFAULTS = {"--criteria": "l1", "--shares": "0.1 0.3 0.5 0.7 0.9"}
@@ -115,7 +118,7 @@ def readable(option: str, text: str) -> str:
     default = DEFAULTS.get(option) or "".join(re.findall(r"\(default: ([^()<>]+)\)$", text))
     if text.endswith("(required)"):
         return f"{bare} (required)"
-    return f"{bare} (default: {default})" if default not in ("", "False", "None", "{}") else bare
+    return f"{bare} (default: {default})" if default not in ("", "False", "None", "{}", "()") else bare
 
 
 def notes(kind: str) -> Iterator[str]:
