@@ -1,7 +1,7 @@
 """Surgery: a plan cut into a network in one pass, one index_select per parameter dimension."""
 
 import copy
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Iterable, Mapping
 
 import numpy as np
 import torch
@@ -10,6 +10,8 @@ from torch import Tensor, nn
 from torch.nn.modules.batchnorm import _NormBase
 from torch.nn.modules.conv import _ConvNd
 
+from pruning.attention import set_free
+from pruning.channels.map import Follow
 from pruning.errors import UserError
 from pruning.plan import Plan
 
@@ -30,8 +32,7 @@ def prune(model: nn.Module, plan: Plan) -> nn.Module:
             nn.Parameter(smaller, requires_grad=tensor.requires_grad) if isinstance(tensor, nn.Parameter) else smaller
         )
     small = copy.deepcopy(model, memo)
-    for module in small.modules():
-        set_sizes(module)
+    set_numbers(small, plan.channels.follows)
     return small
 
 
@@ -66,16 +67,23 @@ def fits(model: nn.Module, plan: Plan) -> None:
 
 def positions(plan: Plan) -> Mapping[str, tuple[Positions | None, ...]]:
     """Per cut tensor and dimension: the positions that stay, or None for all."""
-    kept = [plan.keep.get(g.name, tuple(range(g.units))) for g in plan.channels.groups]
-    starts = np.cumsum([0, *(g.units for g in plan.channels.groups)])
-    stays = np.zeros(starts[-1] + 1, bool)
-    stays[-1] = True  # unit -1: fixed
-    for start, units in zip(starts, kept, strict=False):
-        stays[start + np.array(units, np.int64)] = True
+    stays = kept_units(plan)
     return {
         name: tuple(None if d is None or stays[d].all() else np.flatnonzero(stays[d]) for d in dims)
         for name, dims in plan.channels.units.items()
     }
+
+
+def kept_units(plan: Plan) -> NDArray[np.bool_]:
+    """Whether each unit stays, (units of all groups + 1,): the last is that of unit -1, which is fixed."""
+    stays = np.ones(sum(g.units for g in plan.channels.groups) + 1, bool)
+    start = 0
+    for group in plan.channels.groups:
+        if group.name in plan.keep:
+            stays[start : start + group.units] = False
+            stays[start + np.array(plan.keep[group.name], np.int64)] = True
+        start += group.units
+    return stays
 
 
 def select(tensor: Tensor, cut: tuple[Positions | None, ...]) -> Tensor:
@@ -83,11 +91,36 @@ def select(tensor: Tensor, cut: tuple[Positions | None, ...]) -> Tensor:
     for d, kept in enumerate(cut):
         if kept is not None:
             result = result.index_select(d, torch.from_numpy(kept).to(result.device))
-    return result.clone() if result.data_ptr() == tensor.data_ptr() else result
+    if result.data_ptr() == tensor.data_ptr():
+        return result.clone()
+    return result.contiguous(memory_format=memory_format(tensor))
+
+
+def memory_format(tensor: Tensor) -> torch.memory_format:
+    last = {4: torch.channels_last, 5: torch.channels_last_3d}.get(tensor.dim())
+    is_last = last is not None and not tensor.is_contiguous() and tensor.is_contiguous(memory_format=last)
+    return last if is_last and last is not None else torch.contiguous_format
+
+
+def set_numbers(model: nn.Module, follows: Iterable[Follow]) -> None:
+    """Make the layers' own numbers agree with their tensors; `follows`: those that the trace found in the network's code."""
+    tensors = stored(model)
+    for follow in follows:
+        module = model.get_submodule(follow.module)
+        value = tensors[follow.tensor].shape[follow.dimension] // follow.divisor
+        if follow.place is not None:
+            numbers = list(getattr(module, follow.attribute))
+            numbers[follow.place] = value
+            setattr(module, follow.attribute, type(getattr(module, follow.attribute))(numbers))
+        elif hasattr(module, follow.attribute):
+            setattr(module, follow.attribute, value)
+    for module in model.modules():
+        set_sizes(module)
+        set_free(module)
 
 
 def set_sizes(module: nn.Module) -> None:
-    """Make a module's own numbers agree with its tensors."""
+    """Make a layer's own sizes agree with its tensors."""
     for kind, update in SIZES.items():
         if isinstance(module, kind):
             update(module)
@@ -95,8 +128,6 @@ def set_sizes(module: nn.Module) -> None:
 
 def _conv(conv: _ConvNd) -> None:
     rows, columns = conv.weight.shape[:2]
-    if conv.groups > 1 and conv.in_channels == conv.groups:  # depthwise before the cut: whole groups went
-        conv.groups = rows // (conv.out_channels // conv.groups)
     conv.in_channels = rows if conv.transposed else columns * conv.groups
     conv.out_channels = columns * conv.groups if conv.transposed else rows
 

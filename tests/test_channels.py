@@ -192,7 +192,7 @@ def test_a_threshold_on_a_width_is_seen() -> None:
 def test_layers_with_a_computed_weight_say_so() -> None:
     network = Net(nn.utils.parametrizations.weight_norm(conv(8, 8)), 8)
     reasons = {p.name: p.reason for p in proven(network, (3, 8, 8)).protected}
-    assert reasons["middle"] == "its weight is computed from other parameters"
+    assert "weight norm divides by" in reasons["middle"]
 
 
 def test_steps_that_depend_on_values_are_told() -> None:

@@ -8,8 +8,8 @@ from torch import nn
 from torch.nn.modules.conv import _ConvNd
 
 from pruning.channels.labels import Array, Solution
-from pruning.channels.map import ChannelMap, Group, Linear, Protected, Term
-from pruning.channels.tape import Dims, Tape
+from pruning.channels.map import ChannelMap, Follow, Group, Linear, Protected, Term
+from pruning.channels.tape import Tape
 
 Place = tuple[str, int]  # (parameter or buffer, dimension)
 UNUSED = "the forward pass never uses it"
@@ -17,99 +17,120 @@ SINGLE = "it has a single channel"
 COMPUTED = "its weight is computed from other parameters"
 
 
-def gather(model: nn.Module, tape: Tape, input_shape: tuple[int, ...]) -> tuple[ChannelMap, Array]:
+def gather(
+    model: nn.Module, tape: Tape, input_shape: tuple[int, ...], follows: Iterable[Follow] = ()
+) -> tuple[ChannelMap, Array]:
     """The map, and the unit of every label (-1: fixed)."""
-    pin_unused(tape)
-    solution = tape.labels.solve()
-    components = {n: tuple(solution.component[a] for a in dims) for n, dims in tape.parameters.items()}
-    prunable = members(components, tape, solution)
-    unit = np.full(tape.labels.count, -1, np.int64)  # component -> unit, numbered through all groups
-    group_of = np.full(tape.labels.count, -1, np.int64)
-    unit[np.concatenate([np.empty(0, np.int64), *prunable])] = np.arange(sum(map(len, prunable)))
-    for g, found in enumerate(prunable):
-        group_of[found] = g
-    groups = name_groups(tape, components, prunable, group_of, solution)
-    cut = {n: tuple(unit[c] if np.any(unit[c] >= 0) else None for c in dims) for n, dims in components.items()}
-    sizes = [g.units for g in groups]
-    stored = {**dict(model.named_parameters()), **dict(model.named_buffers())}
-
-    def term(factor: int, dims: Iterable[Array]) -> Term:
-        return simplify(factor, [linear(group_of[c], sizes) for c in dims])
-
-    channels = ChannelMap(
-        groups=groups,
-        protected=(*protect(tape, components, group_of, solution), *silent(model, tape)),
-        params=fold(term(1, components[n]) for n, _ in model.named_parameters()),
-        macs=fold(term(f, [solution.component[a] for a in dims]) for f, dims in tape.macs),
-        bytes=fold(term(stored[n].element_size(), components[n]) for n in stored),
-        input_shape=input_shape,
-        units={n: dims for n, dims in cut.items() if any(d is not None for d in dims)},
-    )
-    return channels, unit[solution.component]
-
-
-def pin_unused(tape: Tape) -> None:
     for name in tape.parameters.keys() - tape.used:
         tape.pin_parameter(name, UNUSED)
+    solution = tape.labels.solve()
+    prunable = members(tape, solution)
+    sizes = [len(found) for found in prunable]
+    unit = np.full(len(solution.component), -1, np.int64)  # component -> unit, numbered through all groups
+    unit[joined(prunable)] = np.arange(sum(sizes))
+    group = np.append(np.repeat(np.arange(len(sizes)), sizes), -1)  # unit -> group
+    label_units = unit[solution.component]
+    forms: dict[int, Linear] = {}
+
+    def form(a: Array) -> Linear:
+        if id(a) not in forms:  # the tape holds the array, so that its id is its own
+            forms[id(a)] = linear(group[label_units[a]], sizes)
+        return forms[id(a)]
+
+    def term(factor: int, dims: Iterable[Array]) -> Term:
+        return simplify(factor, [form(a) for a in dims])
+
+    moving = {n: [form(a) for a in dims] for n, dims in tape.parameters.items() if any(form(a)[1] for a in dims)}
+    stored = {**dict(model.named_parameters()), **dict(model.named_buffers())}
+    channels = ChannelMap(
+        groups=name_groups(tape, moving, prunable, solution),
+        protected=(*protect(tape, label_units, solution), *silent(model, tape)),
+        params=fold(term(1, tape.parameters[n]) for n, _ in model.named_parameters()),
+        macs=fold(term(f, dims) for f, dims in tape.macs),
+        bytes=fold(term(t.element_size(), tape.parameters[n]) for n, t in stored.items()),
+        input_shape=input_shape,
+        units={n: tuple(label_units[a] if form(a)[1] else None for a in tape.parameters[n]) for n in moving},
+        makers=makers(tape, moving),
+        follows=tuple(f for f in (*tape.follows, *follows) if f.tensor in moving),
+    )
+    return channels, label_units
 
 
-def members(components: dict[str, Dims], tape: Tape, solution: Solution) -> list[Array]:
-    """Components of each prunable group, in the order in which the network produces them."""
-    footprint: dict[int, list[tuple[str, int, int]]] = defaultdict(list)
-    for name, dims in components.items():
-        for d, c in enumerate(dims):
-            found, times = np.unique(c, return_counts=True)
-            for component, n in zip(found.tolist(), times.tolist(), strict=True):
-                if component not in solution.pinned:
-                    footprint[component].append((name, d, n))
-    alike: dict[tuple[tuple[str, int, int], ...], list[int]] = {}
-    for name, d in tape.producers:
-        for component in dict.fromkeys(components[name][d].tolist()):
-            if component in footprint:
-                alike.setdefault(tuple(footprint.pop(component)), []).append(component)
-    return [np.array(found, np.int64) for found in alike.values() if len(found) > 1]
+def members(tape: Tape, solution: Solution) -> list[Array]:
+    """Components of each prunable group, in the order in which the network produces them.
+
+    A component's footprint, how often each place holds it, is a sum of random 64-bit numbers, one for each place.
+    """
+    places = [a for dims in tape.parameters.values() for a in dims]
+    marks = np.random.default_rng(0).integers(0, 2**63, len(places), dtype=np.uint64)
+    footprint = np.zeros(len(solution.component), np.uint64)
+    np.add.at(footprint, solution.component[joined(places)], np.repeat(marks, [len(a) for a in places]))
+    made = solution.component[joined([tape.parameters[name][d] for name, d in tape.producers])]
+    made = made[np.sort(np.unique(made, return_index=True)[1])]
+    made = made[solution.why[made] < 0]
+    _, first, alike = np.unique(footprint[made], return_index=True, return_inverse=True)
+    order = np.argsort(first[alike], kind="stable")
+    found = np.split(made[order], np.flatnonzero(np.diff(first[alike][order])) + 1)
+    return [group for group in found if len(group) > 1]
+
+
+def joined(arrays: list[Array]) -> Array:
+    return np.concatenate([np.empty(0, np.int64), *arrays])
 
 
 def name_groups(
-    tape: Tape, components: dict[str, Dims], prunable: list[Array], group_of: Array, solution: Solution
+    tape: Tape, moving: dict[str, list[Linear]], prunable: list[Array], solution: Solution
 ) -> tuple[Group, ...]:
+    order = {place: i for i, place in enumerate(tape.producers)}
     places: dict[int, list[Place]] = defaultdict(list)
-    for name, dims in components.items():
-        for d, c in enumerate(dims):
-            for g in np.unique(group_of[c]).tolist():
+    for name, dims in moving.items():
+        for d, (_, parts) in enumerate(dims):
+            for g, _ in parts:
                 places[g].append((name, d))
     taken: dict[str, int] = defaultdict(int)
     groups = []
     for g, found in enumerate(prunable):
-        makers = [p for p in tape.producers if p in places[g]]
-        layers = tuple(dict.fromkeys(layer(n) for n, _ in makers))
+        made = sorted((p for p in places[g] if p in order), key=order.__getitem__)
+        layers = tuple(dict.fromkeys(layer(n) for n, _ in made))
         taken[layers[0]] += 1
         name = layers[0] if taken[layers[0]] == 1 else f"{layers[0]}:{taken[layers[0]]}"
-        others = [p for p in places[g] if p not in makers and layer(p[0]) not in layers]
+        others = [p for p in places[g] if p not in order and layer(p[0]) not in layers]
         approximate = next((solution.approximate[c] for c in found.tolist() if c in solution.approximate), "")
-        groups.append(Group(name, len(found), layers, wording(others, components), approximate))
+        groups.append(Group(name, len(found), layers, wording(others, tape), approximate))
     return tuple(groups)
 
 
-def wording(places: list[Place], components: dict[str, Dims]) -> tuple[str, ...]:
+def wording(places: list[Place], tape: Tape) -> tuple[str, ...]:
     """ "bn1", "fc1 inputs": a vector is called by its layer, a weight's second dimension is its inputs."""
     return tuple(
-        dict.fromkeys(layer(name) if len(components[name]) == 1 else f"{layer(name)} inputs" for name, _ in places)
+        dict.fromkeys(layer(name) if len(tape.parameters[name]) == 1 else f"{layer(name)} inputs" for name, _ in places)
     )
 
 
 def layer(parameter: str) -> str:
     """The layer a parameter belongs to; a bare parameter of the network stands for itself."""
-    return parameter.rpartition(".")[0] or parameter
+    owner, parametrized, _ = parameter.partition(".parametrizations.")
+    return owner if parametrized else parameter.rpartition(".")[0] or parameter
 
 
-def protect(tape: Tape, components: dict[str, Dims], group_of: Array, solution: Solution) -> tuple[Protected, ...]:
+def makers(tape: Tape, moving: dict[str, list[Linear]]) -> dict[str, tuple[Place, ...]]:
+    """The parameter dimensions that make each layer's channels."""
+    found: dict[str, tuple[Place, ...]] = {}
+    for name, d in tape.producers:
+        if name in moving and moving[name][d][1]:
+            found[layer(name)] = (*found.get(layer(name), ()), (name, d))
+    return found
+
+
+def protect(tape: Tape, label_units: Array, solution: Solution) -> tuple[Protected, ...]:
     """Producing layers, or parts of them, that belong to no group, and why."""
     found: dict[tuple[str, str], int] = {}
     for name, d in tape.producers:
-        for component in components[name][d][group_of[components[name][d]] < 0].tolist():
-            key = (layer(name), solution.pinned.get(component, SINGLE))
-            found[key] = found.get(key, 0) + 1
+        a = tape.parameters[name][d]
+        why = solution.why[solution.component[a[label_units[a] < 0]]]
+        for reason, times in zip(*np.unique(why, return_counts=True), strict=True):
+            key = (layer(name), solution.reasons[reason] if reason >= 0 else SINGLE)
+            found[key] = found.get(key, 0) + int(times)
     return tuple(Protected(name, units, reason) for (name, reason), units in found.items())
 
 
@@ -127,6 +148,9 @@ def silent(model: nn.Module, tape: Tape) -> list[Protected]:
 
 def linear(group_of: Array, sizes: list[int]) -> Linear:
     """A dimension's size as constant + Σ factor · kept units of a group."""
+    if group_of[0] == group_of[-1] and (group_of == group_of[0]).all():
+        whole = int(group_of[0])
+        return (len(group_of), ()) if whole < 0 else (0, ((whole, len(group_of) // sizes[whole]),))
     groups, times = np.unique(group_of, return_counts=True)
     counted = dict(zip(groups.tolist(), times.tolist(), strict=True))
     constant = counted.pop(-1, 0)

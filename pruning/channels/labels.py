@@ -1,6 +1,7 @@
 """Labels: an integer identity for every index of every parameter dimension, and which of them are the same unit.
 
-Label arrays are never changed in place: one array object may describe many tensors.
+Labels ≤ 0 are fixed: such an index never goes, and label -k says for which reason. Label arrays are never changed in
+place: one array object may describe many tensors.
 """
 
 from dataclasses import dataclass, field
@@ -12,31 +13,32 @@ from scipy.sparse.csgraph import connected_components
 
 Array = NDArray[np.int64]
 FIXED = 0  # the label of batch, spatial and other indices that never go
+MEETS = "its channels meet a dimension of fixed size"
 
 
 @dataclass
 class Labels:
     count: int = 1
-    reasons: dict[int, str] = field(default_factory=lambda: {FIXED: "its channels meet a dimension of fixed size"})
+    reasons: list[str] = field(default_factory=lambda: [MEETS])  # of label -k
     _same: list[tuple[Array, Array]] = field(default_factory=list)
-    _pins: list[tuple[Array, int]] = field(default_factory=list)
-    _approximate: list[tuple[Array, str]] = field(default_factory=list)
+    _approximate: list[tuple[Array, int]] = field(default_factory=list)
+    _fixed: dict[tuple[int, int], Array] = field(default_factory=dict)
 
     def fresh(self, n: int) -> Array:
         self.count += n
         return np.arange(self.count - n, self.count)
 
-    def fixed(self, n: int, reason: str = "") -> Array:
+    def fixed(self, n: int, reason: str = MEETS) -> Array:
         """n indices that never go; whatever becomes the same as one of them is pinned, for this reason."""
-        return np.full(n, self._reason(reason) if reason else FIXED)
+        key = (n, -self._number(reason))
+        if key not in self._fixed:
+            self._fixed[key] = np.full(*key)
+        return self._fixed[key]
 
-    def _reason(self, text: str) -> int:
-        for label, known in self.reasons.items():
-            if known == text:
-                return label
-        label = int(self.fresh(1)[0])
-        self.reasons[label] = text
-        return label
+    def _number(self, reason: str) -> int:
+        if reason not in self.reasons:
+            self.reasons.append(reason)
+        return self.reasons.index(reason)
 
     def same(self, a: Array, b: Array) -> None:
         """a[i] and b[i] are one unit: they stay or go together."""
@@ -44,38 +46,41 @@ class Labels:
             self._same.append((a, b))
 
     def pin(self, a: Array, reason: str) -> None:
-        self._pins.append((a, self._reason(reason)))
+        self._same.append((a, self.fixed(len(a), reason)))
 
     def approximate(self, a: Array, reason: str) -> None:
-        self._approximate.append((a, reason))
+        if is_free(a):
+            self._approximate.append((a, self._number(reason)))
 
     def solve(self) -> "Solution":
         """Connected components of all that was said; a fixed label pins what it meets but connects nothing."""
-        edges = [*self._same, *((a, np.full(len(a), label)) for a, label in self._pins)]
-        left = np.concatenate([np.empty(0, np.int64), *(a for a, _ in edges)])
-        right = np.concatenate([np.empty(0, np.int64), *(b for _, b in edges)])
-        fixed = np.zeros(self.count, bool)
-        fixed[list(self.reasons)] = True
-        free = ~fixed[left] & ~fixed[right]
+        nothing = np.empty(0, np.int64)
+        left, right = (np.concatenate(side) for side in zip((nothing, nothing), *self._same, strict=True))
+        total = self.count + len(self.reasons) - 1  # label -k is found at the end, where index -k is
+        free = (left > 0) & (right > 0)
         pairs = (np.ones(int(free.sum()), np.int8), (left[free], right[free]))
-        _, component = connected_components(coo_array(pairs, shape=(self.count, self.count)), directed=False)
-        pinned = {int(component[label]): reason for label, reason in self.reasons.items()}
-        for one, other in ((left, right), (right, left)):
-            meets = fixed[one] & ~fixed[other]
-            for c, label in zip(component[other[meets]].tolist(), one[meets].tolist(), strict=True):
-                _note(pinned, c, self.reasons[label], generic=self.reasons[FIXED])
-        approximate = {int(c): text for a, text in self._approximate for c in np.unique(component[a])}
-        return Solution(component.astype(np.int64), pinned, approximate)
+        found = connected_components(coo_array(pairs, shape=(total, total)), directed=False)[1]
+        component = found.astype(np.int64)
+        why = np.full(total, -1)
+        fixed = np.arange(0, -len(self.reasons), -1)
+        why[component[fixed]] = -fixed
+        met = np.concatenate([right[left <= 0], left[right <= 0]])
+        reason = -np.concatenate([left[left <= 0], right[right <= 0]])
+        for chosen in (reason == 0, reason > 0):  # a reason that says more replaces the generic one …
+            order = np.flatnonzero(chosen & (met > 0))[::-1]  # … and the first that was given wins
+            why[component[met[order]]] = reason[order]
+        approximate = {int(c): self.reasons[k] for a, k in self._approximate for c in np.unique(component[a])}
+        return Solution(component, why, self.reasons, approximate)
 
 
-def _note(pinned: dict[int, str], component: int, reason: str, *, generic: str) -> None:
-    """Keep the first reason that says more than the generic one."""
-    if pinned.get(component, generic) == generic:
-        pinned[component] = reason
+def is_free(a: Array) -> bool:
+    """Whether some index may still go."""
+    return bool((a > 0).any())
 
 
 @dataclass(frozen=True)
 class Solution:
     component: Array  # label -> component
-    pinned: dict[int, str]  # component -> why it may not be removed
+    why: Array  # component -> number of the reason why it may not be removed, or -1
+    reasons: list[str]
     approximate: dict[int, str]  # component -> why removal is not the same function as masking

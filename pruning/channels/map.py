@@ -27,6 +27,18 @@ class Group:
 
 
 @dataclass(frozen=True)
+class Follow:
+    """A layer's own number that shrinks in step with one of its tensors: attribute = size of the dimension ÷ divisor."""
+
+    module: str
+    attribute: str
+    place: int | None  # in a list or tuple of numbers
+    tensor: str
+    dimension: int
+    divisor: int
+
+
+@dataclass(frozen=True)
 class Protected:
     """A layer whose channels are left alone, and why (one sentence)."""
 
@@ -53,6 +65,9 @@ class ChannelMap:
     # For every cut parameter or buffer: per dimension the unit of each index (-1: fixed), or None where nothing is cut.
     # Units are numbered through all groups in order. Left out of the JSON: only surgery and scoring need it.
     units: Mapping[str, tuple[NDArray[np.int64] | None, ...]] = field(default_factory=dict, repr=False, compare=False)
+    # Layer → the (parameter, dimension) that makes its channels, and the numbers that change; for the same two only.
+    makers: Mapping[str, tuple[tuple[str, int], ...]] = field(default_factory=dict, repr=False, compare=False)
+    follows: tuple[Follow, ...] = field(default=(), repr=False, compare=False)
 
     def index(self, name: str) -> int:
         """Position of the group called `name`; raises KeyError with the known names."""

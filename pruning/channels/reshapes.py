@@ -1,6 +1,6 @@
-"""Rules for ops that only move indices about: views, permutations, slices, pads, splits.
+"""Rules for ops that keep every element and give it other indices: views, permutations, expansions.
 
-Reshapes work by index arithmetic on the labels, so flattening, channel shuffles and option-A pads need no special case.
+They work by index arithmetic on the labels, so that flattening, channel shuffles and attention heads need no special case.
 """
 
 import math
@@ -8,9 +8,8 @@ from collections.abc import Iterator, Sequence
 from typing import Any
 
 import numpy as np
-from torch import Tensor
 
-from pruning.channels.labels import Array, Labels
+from pruning.channels.labels import Array, is_free
 from pruning.channels.rules import Rule
 from pruning.channels.tape import Dims, Tape
 
@@ -19,7 +18,7 @@ def view(tape: Tape, args: Sequence[Any], out: Any) -> Dims:
     dims = tape.get(args[0])
     result: list[Array] = []
     for old, new in blocks(tuple(len(a) for a in dims), tuple(out.shape)):
-        result += regroup(tape.labels, [dims[d] for d in old], [out.shape[d] for d in new])
+        result += regroup(tape, [dims[d] for d in old], [out.shape[d] for d in new])
     return tuple(result)
 
 
@@ -39,11 +38,12 @@ def blocks(old: tuple[int, ...], new: tuple[int, ...]) -> Iterator[tuple[list[in
         yield left, right
 
 
-def regroup(labels: Labels, old: list[Array], shape: list[int]) -> list[Array]:
+def regroup(tape: Tape, old: list[Array], shape: list[int]) -> list[Array]:
     """Labels of the new dimensions of one block."""
+    labels = tape.labels
     if len(old) == 1 and len([n for n in shape if n > 1]) == 1:
         return [old[0] if n > 1 else labels.fixed(1) for n in shape]
-    moving = [d for d, a in enumerate(old) if len(a) > 1 and np.any(a)]
+    moving = [d for d, a in enumerate(old) if len(a) > 1 and is_free(a)]
     fixed = [labels.fixed(n) for n in shape]
     if not moving:
         return fixed
@@ -54,19 +54,24 @@ def regroup(labels: Labels, old: list[Array], shape: list[int]) -> list[Array]:
     grid = np.broadcast_to(
         old[moving[0]].reshape([-1 if d == moving[0] else 1 for d in range(len(old))]), [len(a) for a in old]
     ).reshape(shape)
-    axis = carrier(grid)
+    axis = carrier(tape, grid)
     along = np.moveaxis(grid, axis, -1).reshape(-1, shape[axis])
-    for row in along[1:]:
-        if not np.array_equal(row, along[0]):
-            labels.same(row, along[0])
+    if not (along[1:] == along[0]).all():
+        labels.same(along[1:].reshape(-1), np.tile(along[0], len(along) - 1))
     fixed[axis] = along[0]
     return fixed
 
 
-def carrier(grid: Array) -> int:
-    """The axis that tells labels apart: the one along which alone they change, else the last that they change along."""
-    changing = [d for d in range(grid.ndim) if np.any(np.take(grid, [0], d) != grid)]
-    return changing[-1] if changing else int(np.argmax(grid.shape))
+def carrier(tape: Tape, grid: Array) -> int:
+    """The axis that tells labels apart: the one along which alone they change.
+
+    Labels that change along several are blocks (heads × places in a head): the last axis takes the same places of every
+    block, the one before it whole blocks.
+    """
+    changing = [d for d in range(grid.ndim) if (np.take(grid, [0], d) != grid).any()]
+    if len(changing) > 1:
+        return changing[-2] if tape.cut_whole(grid) else changing[-1]
+    return changing[0] if changing else int(np.argmax(grid.shape))
 
 
 def permute(tape: Tape, args: Sequence[Any], out: Any) -> Dims:
@@ -109,76 +114,15 @@ def repeat(tape: Tape, args: Sequence[Any], out: Any) -> Dims:
     return tuple(np.tile(a, n) for a, n in zip(padded, args[1], strict=True))
 
 
-def slice_(tape: Tape, args: Sequence[Any], out: Any) -> Dims:
-    """x[start:stop:step] on one dimension. Bounds are numbers in the network's code, so a cut one keeps all its channels."""
-    defaults: tuple[Any, ...] = (None, 0, None, None, 1)
-    x, axis, start, stop, step = (*args, *defaults[len(args) :])
-    dims = list(tape.get(x))
-    axis %= len(dims)
-    whole = dims[axis]
-    dims[axis] = whole[slice(start, stop, step)]
-    if len(dims[axis]) != len(whole):
-        tape.labels.pin(whole, "it is cut by numbers written in the network's code")
-    return tuple(dims)
+def as_strided(tape: Tape, args: Sequence[Any], out: Any) -> Dims | None:
+    """Another memory format; whatever else it is used for has no rule."""
+    x = args[0]
+    alike = all(n == 1 or s == t for n, s, t in zip(x.shape, x.stride(), out.stride(), strict=False))
+    return tape.get(x) if out.shape == x.shape and alike else None
 
 
-def select(tape: Tape, args: Sequence[Any], out: Any) -> Dims:
-    x, axis = args[:2]
-    dims = list(tape.get(x))
-    tape.labels.pin(dims.pop(axis % x.dim()), "single channels are picked by number")
-    return tuple(dims)
-
-
-def split(tape: Tape, args: Sequence[Any], out: Any) -> list[Dims]:
-    """Parts of one dimension; their sizes are numbers in the network's code, so the dimension keeps all its channels."""
-    x, axis = args[0], (args[2] if len(args) > 2 else 0) % args[0].dim()
-    dims = tape.get(x)
-    tape.labels.pin(dims[axis], "it is split by numbers written in the network's code")
-    ends = np.cumsum([part.shape[axis] for part in out])
-    parts = np.split(dims[axis], ends[:-1])
-    return [(*dims[:axis], part, *dims[axis + 1 :]) for part in parts]
-
-
-def unbind(tape: Tape, args: Sequence[Any], out: Any) -> list[Dims]:
-    return [select(tape, (args[0], args[1] if len(args) > 1 else 0), part) for part in out]
-
-
-def pad(tape: Tape, args: Sequence[Any], out: Any) -> Dims:
-    """Constant padding; the padded indices are fixed, a negative pad cuts."""
-    dims = list(tape.get(args[0]))
-    for i, (before, after) in enumerate(zip(args[1][::2], args[1][1::2], strict=True)):
-        d = len(dims) - 1 - i
-        if before or after:
-            dims[d] = _padded(tape.labels, dims[d], before, after)
-    return tuple(dims)
-
-
-def _padded(labels: Labels, a: Array, before: int, after: int) -> Array:
-    if min(before, after) < 0:
-        labels.pin(a, "it is cut by numbers written in the network's code")
-    a = a[max(0, -before) : len(a) - max(0, -after)]
-    if not np.any(a):
-        return labels.fixed(len(a) + max(0, before) + max(0, after))
-    reason = "it is added to zero padding, whose width is written in the network's code"
-    return np.concatenate([labels.fixed(max(0, before), reason), a, labels.fixed(max(0, after), reason)])
-
-
-def flip(tape: Tape, args: Sequence[Any], out: Any) -> Dims:
-    dims = tape.get(args[0])
-    over = {d % len(dims) for d in args[1]}
-    return tuple(a[::-1] if d in over else a for d, a in enumerate(dims))
-
-
-def write(tape: Tape, args: Sequence[Any], out: Any) -> Dims:
-    """copy_: the source's channels meet the target's."""
-    target = tape.get(args[0])
-    source = tape.get(args[1]) if isinstance(args[1], Tensor) else ()
-    for a, b in zip(target[len(target) - len(source) :], source, strict=True):
-        tape.labels.same(a, b)
-    return target
-
-
-RESHAPES: dict[str, Rule | Any] = {
+RESHAPES: dict[str, Rule] = {
+    "as_strided": as_strided,
     **dict.fromkeys(("view", "_unsafe_view", "reshape", "_reshape_alias"), view),
     "permute": permute,
     "transpose": transpose,
@@ -187,11 +131,4 @@ RESHAPES: dict[str, Rule | Any] = {
     "squeeze": squeeze,
     "expand": expand,
     "repeat": repeat,
-    "slice": slice_,
-    "select": select,
-    **dict.fromkeys(("split", "split_with_sizes"), split),
-    "unbind": unbind,
-    "constant_pad_nd": pad,
-    "flip": flip,
-    "copy_": write,
 }

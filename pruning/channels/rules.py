@@ -1,8 +1,9 @@
-"""Rules for ops that compute: what each says about its channels. Shape-only ops are in `reshapes`.
+"""Rules for ops that compute: what each says about its channels. Shape-only ops are in `reshapes` and `indexing`.
 
-A rule is `rule(tape, args, out) -> Dims of the first output`. To add one: write the function, say with `tape.labels.same`
-which labels are one unit, with `.pin` which may not go and why, with `tape.multiply` what MACs it costs, and add a line
-to RULES under the op's ATen name.
+A rule is `rule(tape, args, out) -> Dims of the first output`, a list of them for several, or None where it has nothing to
+say and everything is pinned. To add one: write the
+function, say with `tape.labels.same` which labels are one unit, with `.pin` which may not go and why, with
+`tape.multiply` what MACs it costs, and add a line to RULES under the op's ATen name.
 """
 
 from collections.abc import Callable, Sequence
@@ -11,33 +12,11 @@ from typing import Any
 import numpy as np
 from torch import Tensor
 
-from pruning.channels.labels import Array
+from pruning.channels.labels import Array, is_free
+from pruning.channels.pointwise import pointwise, tensors
 from pruning.channels.tape import Dims, Tape
 
-Rule = Callable[[Tape, Sequence[Any], Any], Dims]
-
-
-def tensors(args: Sequence[Any]) -> list[Tensor]:
-    """All tensors among the arguments, one list level deep."""
-    flat = [x for a in args for x in (a if isinstance(a, list | tuple) else [a])]
-    return [x for x in flat if isinstance(x, Tensor)]
-
-
-def pointwise(tape: Tape, args: Sequence[Any], out: Any) -> Dims:
-    """Broadcast: dimensions are aligned at the right; where both are wider than 1, index i meets index i."""
-    shape = out.shape if isinstance(out, Tensor) else out[0].shape
-    dims = [tape.labels.fixed(n) for n in shape]
-    written = [False] * len(dims)
-    for tensor in tensors(args):
-        labels = tape.get(tensor)
-        for d, a in zip(range(len(dims) - len(labels), len(dims)), labels, strict=True):
-            if len(a) != len(dims[d]) or len(a) == 1:
-                continue
-            if written[d]:
-                tape.labels.same(dims[d], a)
-            dims[d] = dims[d] if written[d] and np.any(dims[d]) else a
-            written[d] = True
-    return tuple(dims)
+Rule = Callable[[Tape, Sequence[Any], Any], Dims | list[Dims] | None]
 
 
 def like(tape: Tape, args: Sequence[Any], out: Any) -> Dims:
@@ -50,38 +29,39 @@ def convolution(tape: Tape, args: Sequence[Any], out: Any) -> Dims:
     batch, channels, *space = tape.get(x)
     rows, columns, *kernel = tape.get(weight)
     for a in (*space, *kernel):
-        tape.labels.pin(a, "it is a spatial dimension")
-    made = columns if transposed else rows
-    tape.produces(made)
-    taken = rows if transposed else columns
-    outputs = made
+        if is_free(a):
+            tape.labels.pin(a, "it is a spatial dimension")
+    taken, made = (rows, columns) if transposed else (columns, rows)
     if groups == 1:
         tape.labels.same(channels, taken)
-    elif transposed:
-        tape.labels.pin(np.concatenate([channels, rows, columns]), "grouped transposed convolutions are left alone")
-        outputs = np.tile(columns, groups)
-    elif len(columns) == 1:
-        depthwise(tape, channels, rows, columns)
     else:
-        grouped(tape, channels, rows, columns, groups)
+        made = grouped(tape, weight, channels, made, transposed, groups)
+    tape.produces(made)
     if bias is not None:
-        tape.labels.same(tape.get(bias)[0], outputs)
+        tape.labels.same(tape.get(bias)[0], made)
     positions = x.shape[2:] if transposed else out.shape[2:]
     tape.multiply(int(np.prod(positions)) * x.shape[0], rows, columns, *kernel)
-    return (batch, outputs, *(tape.labels.fixed(n) for n in out.shape[2:]))
+    return (batch, made, *(tape.labels.fixed(n) for n in out.shape[2:]))
 
 
-def depthwise(tape: Tape, channels: Array, rows: Array, columns: Array) -> None:
-    """Each input channel has its own filters: it goes with all of them, and with its place in `groups`."""
-    tape.labels.pin(columns, "a depthwise filter has one input")
-    tape.labels.same(np.repeat(channels, len(rows) // len(channels)), rows)
-
-
-def grouped(tape: Tape, channels: Array, rows: Array, columns: Array, groups: int) -> None:
-    """The number of groups stays; the same position goes in each of them."""
-    tape.labels.same(channels, np.tile(columns, groups))
-    first = rows.reshape(groups, -1)[0]
-    tape.labels.same(rows, np.tile(first, groups))
+def grouped(tape: Tape, weight: Tensor, channels: Array, made: Array, transposed: bool, groups: int) -> Array:
+    """Labels of the output channels, (O,): the same position goes in every group, or whole groups go."""
+    rows, columns = tape.get(weight)[:2]
+    inside = len(columns) > 1 and len(rows) > groups
+    if inside and not tape.cut_whole(rows):
+        tape.labels.same(rows, np.tile(rows[: len(rows) // groups], groups))
+        tape.labels.same(channels, rows if transposed else np.tile(columns, groups))
+        tape.produces(made)
+        return np.tile(made, groups) if transposed else made
+    tape.labels.pin(
+        columns, "whole groups go, and with them their inputs" if inside else "a depthwise filter has one input"
+    )
+    tape.follow(weight, "groups", 0, groups)
+    tape.produces(rows)
+    first = rows[:: len(rows) // groups]
+    tape.labels.same(rows, np.repeat(first, len(rows) // groups))
+    tape.labels.same(channels, np.repeat(first, len(channels) // groups))
+    return np.repeat(first, len(columns)) if transposed else made
 
 
 def addmm(tape: Tape, args: Sequence[Any], out: Any) -> Dims:
@@ -96,6 +76,8 @@ def matmul(tape: Tape, args: Sequence[Any], out: Any) -> Dims:
     """(…, n, k) @ (…, k, m): k meets k, leading dimensions meet each other."""
     a, b = tape.get(args[0]), tape.get(args[1])
     tape.labels.same(a[-1], b[-2])
+    if tape.alive(args[0]) and tape.alive(args[1]):
+        tape.labels.pin(a[-1], SUMMED)
     for left, right in zip(a[:-2], b[:-2], strict=True):
         tape.labels.same(left, right)
     tape.produces(b[-1])
@@ -104,11 +86,27 @@ def matmul(tape: Tape, args: Sequence[Any], out: Any) -> Dims:
     return (*a[:-1], b[-1])
 
 
+def matrix_vector(tape: Tape, args: Sequence[Any], out: Any) -> Dims:
+    """(n, k) @ (k,) or (k,) · (k,)."""
+    a, b = tape.get(args[0]), tape.get(args[1])
+    tape.labels.same(a[-1], b[-1])
+    if tape.alive(args[0]) and tape.alive(args[1]):
+        tape.labels.pin(b[-1], SUMMED)
+    return a[:-1]
+
+
 def batch_norm(tape: Tape, args: Sequence[Any], out: Any) -> Dims:
     dims = tape.get(args[0])
-    for tensor in args[1:5]:
-        if isinstance(tensor, Tensor):
-            tape.labels.same(tape.get(tensor)[0], dims[1])
+    for tensor in tensors(args[1:5]):
+        tape.labels.same(tape.get(tensor)[0], dims[1])
+    return dims
+
+
+def batch_statistics(tape: Tape, args: Sequence[Any], out: Any) -> Dims:
+    """A batch norm that is not in eval mode, as standardised weights use it: rows for batch, inputs for space."""
+    dims = batch_norm(tape, args, out)
+    for a in (dims[0], *dims[2:]):
+        tape.labels.approximate(a, "a mean and variance are taken over the kept channels only")
     return dims
 
 
@@ -126,10 +124,27 @@ def layer_norm(tape: Tape, args: Sequence[Any], out: Any) -> Dims:
 def group_norm(tape: Tape, args: Sequence[Any], out: Any) -> Dims:
     x, weight, bias, *_sizes, groups, _eps = args
     dims = tape.get(x)
+    channels = dims[1]
     for tensor in tensors((weight, bias)):
-        tape.labels.same(tape.get(tensor)[0], dims[1])
-    tape.labels.same(dims[1], np.tile(dims[1].reshape(groups, -1)[0], groups))
-    tape.labels.approximate(dims[1], "group norm: its statistics are taken over the kept channels only")
+        tape.labels.same(tape.get(tensor)[0], channels)
+    if len(channels) % groups == 0 and groups > 1 and (len(channels) == groups or tape.cut_whole(channels)):
+        tape.labels.same(channels, np.repeat(channels[:: len(channels) // groups], len(channels) // groups))
+        if weight is not None:
+            tape.follow(weight, "num_groups", 0, groups)
+    else:
+        tape.labels.same(channels, np.tile(channels[: len(channels) // groups], groups))
+        tape.labels.approximate(channels, "group norm: its statistics are taken over the kept channels only")
+    return dims
+
+
+def weight_norm(tape: Tape, args: Sequence[Any], out: Any) -> Dims:
+    """w = g v / |v|, the norm over all dimensions but one; what is masked adds nothing to it."""
+    direction, scale, axis = (*args, 0)[:3]
+    dims = tape.get(direction)
+    for a, b in zip(dims, tape.get(scale), strict=True):
+        tape.labels.same(a, b)
+    tape.labels.pin(dims[axis], "weight norm divides by each filter's norm, which is zero where it is masked")
+    tape.produces(dims[axis])
     return dims
 
 
@@ -149,16 +164,45 @@ def softmax(tape: Tape, args: Sequence[Any], out: Any) -> Dims:
 
 
 def reduction(tape: Tape, args: Sequence[Any], out: Any) -> Dims:
-    """mean, sum, amax … over some dimensions: a channel dimension that is summed up may not change."""
+    """amax, prod … over some dimensions: a channel dimension that is reduced may not change."""
+    return reduced(tape, args, out, lambda a: tape.labels.pin(a, "a maximum or product runs over it"))
+
+
+def summed(tape: Tape, args: Sequence[Any], out: Any) -> Dims:
+    """sum, norm: nothing is lost where a masked channel is zero."""
+    return reduced(tape, args, out, lambda a: tape.labels.pin(a, SUMMED) if tape.alive(args[0]) else None)
+
+
+def averaged(tape: Tape, args: Sequence[Any], out: Any) -> Dims:
+    """mean, var: over the kept channels only, where it normalises them or is a map beside them (the dimension stays)."""
+    if (out if isinstance(out, Tensor) else out[0]).dim() == args[0].dim():
+        return reduced(
+            tape, args, out, lambda a: tape.labels.approximate(a, "a mean is taken over the kept channels only")
+        )
+    return reduced(tape, args, out, lambda a: tape.labels.pin(a, "a mean runs over it"))
+
+
+def reduced(tape: Tape, args: Sequence[Any], out: Any, say: Callable[[Array], object]) -> Dims:
     dims = tape.get(args[0])
     given = args[1] if len(args) > 1 else None
     over = _axes(given, len(dims))
     result = out if isinstance(out, Tensor) else out[0]
     for d in over:
-        tape.labels.pin(dims[d], "a mean or sum runs over it")
+        say(dims[d])
     if result.dim() == len(dims):
         return tuple(tape.labels.fixed(1) if d in over else a for d, a in enumerate(dims))
     return tuple(a for d, a in enumerate(dims) if d not in over)
+
+
+def vector_norm(tape: Tape, args: Sequence[Any], out: Any) -> Dims:
+    return summed(tape, (args[0], *args[2:]), out)
+
+
+def running(tape: Tape, args: Sequence[Any], out: Any) -> Dims:
+    """cumsum, cumprod along one dimension."""
+    dims = tape.get(args[0])
+    tape.labels.pin(dims[args[1]], "a running sum goes along it")
+    return dims
 
 
 def _axes(given: Any, n: int) -> set[int]:
@@ -174,20 +218,6 @@ def embedding(tape: Tape, args: Sequence[Any], out: Any) -> Dims:
     return (*tape.get(args[1]), columns)
 
 
-def cat(tape: Tape, args: Sequence[Any], out: Any) -> Dims:
-    parts = [t for t in args[0] if t.dim() == out.dim()]
-    axis = (args[1] if len(args) > 1 else 0) % out.dim()
-    labels = [tape.get(t) for t in parts]
-    dims = list(labels[0])
-    for other in labels[1:]:
-        for d in range(out.dim()):
-            if d != axis:
-                tape.labels.same(dims[d], other[d])
-                dims[d] = dims[d] if np.any(dims[d]) else other[d]
-    dims[axis] = np.concatenate([dims_[axis] for dims_ in labels])
-    return tuple(dims)
-
-
 def new(tape: Tape, args: Sequence[Any], out: Any) -> Dims:
     """A tensor made from nothing: its sizes are written in the network's code."""
     return tuple(
@@ -196,30 +226,48 @@ def new(tape: Tape, args: Sequence[Any], out: Any) -> Dims:
 
 
 POOLS = """max_pool2d_with_indices max_pool3d_with_indices avg_pool1d avg_pool2d avg_pool3d _adaptive_avg_pool2d
-_adaptive_avg_pool3d adaptive_max_pool2d adaptive_max_pool3d upsample_nearest1d upsample_nearest2d upsample_bilinear2d
-upsample_bicubic2d reflection_pad2d replication_pad2d"""
+_adaptive_avg_pool3d adaptive_max_pool2d adaptive_max_pool3d upsample_nearest1d upsample_nearest2d upsample_nearest3d
+_upsample_nearest_exact1d _upsample_nearest_exact2d upsample_linear1d upsample_bilinear2d upsample_trilinear3d
+upsample_bicubic2d _upsample_bilinear2d_aa reflection_pad1d reflection_pad2d reflection_pad3d replication_pad1d
+replication_pad2d replication_pad3d grid_sampler_2d"""
 LIKE = """clone _to_copy detach alias lift_fresh native_dropout dropout copy zeros_like ones_like empty_like full_like
 rand_like randn_like bernoulli fill zero uniform normal"""
-POINTWISE = "hardswish hardsigmoid hardtanh relu6 elu leaky_relu mish threshold _prelu_kernel softplus"  # not tagged so
+POINTWISE = "hardswish hardsigmoid hardtanh relu6 elu leaky_relu mish threshold _prelu_kernel softplus masked_fill"  # not tagged so
+SUMMED = "it is summed up, and its values need not be zero where a channel is masked"
 NEW = "zeros ones full empty arange rand randn scalar_tensor linspace eye new_zeros new_ones new_full new_empty"
+
+BATCH_NORMS = (
+    "_native_batch_norm_legit_no_training",
+    "native_batch_norm",
+    "_native_batch_norm_legit",
+    "_batch_norm_with_update",
+    "cudnn_batch_norm",
+)
 
 RULES: dict[str, Rule] = {
     "convolution": convolution,
     "addmm": addmm,
     "mm": matmul,
     "bmm": matmul,
-    "native_batch_norm": batch_norm,
-    "_native_batch_norm_legit": batch_norm,
+    "baddbmm": addmm,
+    "mv": matrix_vector,
+    "dot": matrix_vector,
+    **dict.fromkeys(BATCH_NORMS, batch_statistics),
     "_native_batch_norm_legit_no_training": batch_norm,
-    "_batch_norm_with_update": batch_norm,
-    "cudnn_batch_norm": batch_norm,
     "native_layer_norm": layer_norm,
+    "_fused_rms_norm": layer_norm,
     "native_group_norm": group_norm,
+    "_weight_norm_interface": weight_norm,
     "embedding": embedding,
-    "cat": cat,
     "_softmax": softmax,
+    "_safe_softmax": softmax,
     "_log_softmax": softmax,
-    **dict.fromkeys(["mean", "sum", "amax", "amin", "max", "min", "var", "std", "prod", "norm"], reduction),
+    **dict.fromkeys(("amax", "amin", "max", "min", "prod"), reduction),
+    **dict.fromkeys(("mean", "var", "std", "var_mean", "std_mean"), averaged),
+    "sum": summed,
+    "norm": vector_norm,
+    "linalg_vector_norm": vector_norm,
+    **dict.fromkeys(("cumsum", "cumprod", "logcumsumexp"), running),
     **dict.fromkeys(POOLS.split(), pool),
     **dict.fromkeys(LIKE.split(), like),
     **dict.fromkeys(POINTWISE.split(), pointwise),

@@ -1,40 +1,58 @@
 """Tape: what one traced run of a network says about its channels; rules write to it."""
 
-from collections.abc import Sequence
+from bisect import bisect_right
+from collections.abc import Iterable, Sequence
 from dataclasses import dataclass, field
 from typing import Any
 
 import numpy as np
 from torch import Tensor
 
-from pruning.channels.labels import Array, Labels
+from pruning.channels.labels import Array, Labels, is_free
+from pruning.channels.map import Follow
 
 Dims = tuple[Array, ...]  # one label array per tensor dimension
 
 
 @dataclass
 class Tape:
+    whole: frozenset[str] = frozenset()  # places in the source where blocks are cut as a whole; EVERYWHERE for all
     labels: Labels = field(default_factory=Labels)
     parameters: dict[str, Dims] = field(default_factory=dict)  # parameters and buffers by name
     producers: dict[tuple[str, int], None] = field(default_factory=dict)  # (parameter, dimension), in order of use
+    follows: dict[Follow, None] = field(default_factory=dict)  # a layer's own numbers that change with its tensors
+    splits: list[tuple[str, Array]] = field(default_factory=list)  # (place, labels) of every choice inside | whole
     used: set[str] = field(default_factory=set)
     macs: list[tuple[int, Dims]] = field(default_factory=list)
     steps: list[Any] = field(default_factory=list)  # certificate.Step of every op, of the latest run
+    place: str = ""  # where in the source the present op is, when that is asked for
     counting: bool = True
-    _dims: dict[int, tuple[Tensor, Dims]] = field(
-        default_factory=dict
-    )  # the tensor is kept: an id is reused after its death
-    _origin: dict[int, tuple[str, int]] = field(default_factory=dict)  # id of a parameter's label array -> whose it is
+    # The tensor is kept with its labels: an id is used again after its death.
+    _dims: dict[int, tuple[Tensor, Dims]] = field(default_factory=dict)
+    _names: dict[int, str] = field(default_factory=dict)  # id of a parameter's tensor -> its name
+    _starts: list[int] = field(default_factory=list)  # first label of each parameter dimension …
+    _places: list[tuple[str, int]] = field(default_factory=list)  # … and whose it is
+    _alive: set[int] = field(default_factory=set)  # ids of tensors that need not be zero where a unit is masked
 
-    def register(self, name: str, tensor: Tensor) -> None:
-        """Give a parameter or buffer its labels, the same ones in every run on this tape."""
+    def register(self, name: str, tensor: Tensor, *, trained: bool, spatial: bool = False) -> None:
+        """Give a parameter (`trained`) or buffer its labels, the same ones in every run on this tape.
+
+        `spatial`: its dimensions after the second are a kernel's.
+        """
         if name not in self.parameters:
-            self.parameters[name] = tuple(self.labels.fresh(n) for n in tensor.shape)
-            self._origin |= {id(a): (name, d) for d, a in enumerate(self.parameters[name])}
-        self.put(tensor, self.parameters[name])
+            free = 2 if spatial else tensor.dim()
+            kernel = (self.labels.fixed(n) for n in tensor.shape[free:])
+            self.parameters[name] = (*(self.labels.fresh(n) for n in tensor.shape[:free]), *kernel)
+            for d, a in enumerate(self.parameters[name]):
+                if len(a) and a[0] > 0:
+                    self._starts.append(int(a[0]))
+                    self._places.append((name, d))
+        self._names[id(tensor)] = name
+        self.put(tensor, self.parameters[name], alive=not trained)  # masking leaves buffers as they are
 
-    def put(self, tensor: Tensor, dims: Sequence[Array]) -> None:
+    def put(self, tensor: Tensor, dims: Sequence[Array], *, alive: bool = False) -> None:
         self._dims[id(tensor)] = (tensor, tuple(dims))
+        (self._alive.add if alive else self._alive.discard)(id(tensor))
 
     def get(self, tensor: Tensor) -> Dims:
         """Labels of a tensor, (n_0,), (n_1,), …; a tensor nobody has described is fixed."""
@@ -44,14 +62,30 @@ class Tape:
     def knows(self, tensor: Tensor) -> bool:
         return id(tensor) in self._dims
 
-    def produces(self, a: Array) -> None:
-        """Say that this dimension of a weight makes output channels."""
-        if id(a) in self._origin:
-            self.producers[self._origin[id(a)]] = None
+    def alive(self, tensor: Tensor) -> bool:
+        """Whether its values need not be zero where a unit is masked: after sigmoid(0) = ½, or + 1."""
+        return id(tensor) in self._alive
 
-    def touch(self, inputs: Sequence[Dims]) -> None:
+    def touch(self, tensors: Iterable[Tensor]) -> None:
         """Note which parameters an op reads."""
-        self.used |= {self._origin[id(a)][0] for dims in inputs for a in dims if id(a) in self._origin}
+        self.used.update(self._names[id(t)] for t in tensors if id(t) in self._names)
+
+    def produces(self, a: Array) -> None:
+        """Say that the parameter dimension whose labels these are makes output channels."""
+        if len(a) and a[0] > 0:
+            self.producers[self._places[bisect_right(self._starts, int(a[0])) - 1]] = None
+
+    def follow(self, tensor: Tensor, attribute: str, dimension: int, value: int) -> None:
+        """The attribute of the layer that owns the parameter is `value` and shrinks in step with that dimension."""
+        name = self._names.get(id(tensor))
+        if name:
+            size = tensor.shape[dimension]
+            self.follows[Follow(name.rpartition(".")[0], attribute, None, name, dimension, size // value)] = None
+
+    def cut_whole(self, a: Array) -> bool:
+        """Whether the blocks that `a` is split into here are removed as a whole, or else inside of each."""
+        self.splits.append((self.place, a))
+        return EVERYWHERE in self.whole or self.place in self.whole
 
     def pin_parameter(self, name: str, reason: str) -> None:
         for a in self.parameters[name]:
@@ -60,11 +94,17 @@ class Tape:
     def multiply(self, factor: int, *dims: Array) -> None:
         """Count MACs: factor × the product of these dimensions' sizes."""
         if self.counting:
-            moving = tuple(a for a in dims if np.any(a))
-            self.macs.append((factor * int(np.prod([len(a) for a in dims if not np.any(a)], dtype=np.int64)), moving))
+            moving = tuple(a for a in dims if is_free(a))
+            still = [len(a) for a in dims if not is_free(a)]
+            self.macs.append((factor * int(np.prod(still, dtype=np.int64)), moving))
 
     def forget(self) -> list[Any]:
         """Drop the tensors of a finished run, keep what was learned; hand over the run's steps."""
         self._dims.clear()
+        self._names.clear()
+        self._alive.clear()
         steps, self.steps = self.steps, []
         return steps
+
+
+EVERYWHERE = "*"

@@ -1,96 +1,203 @@
-"""One run of the network on the meta device under a dispatch mode, carrying labels through every ATen op."""
+"""Runs of the network on the meta device under a dispatch mode, and what is learned when a cut one does not follow."""
 
-import itertools
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Iterable, Iterator, Mapping
 from contextlib import contextmanager
+from dataclasses import dataclass, field
 from typing import Any
 
+import numpy as np
 import torch
 from torch import Tensor, nn
-from torch.utils._python_dispatch import TorchDispatchMode
 from torch.utils._pytree import tree_leaves, tree_map
 
-from pruning.channels.certificate import LAYOUT, Probe, Step, constants, cut, probe_plans
+from pruning.attention import freed
+from pruning.channels.certificate import Differs, Probe, Step, labels_kept, probe_plans
 from pruning.channels.groups import gather
 from pruning.channels.labels import Array
-from pruning.channels.map import ChannelMap
-from pruning.channels.reshapes import RESHAPES
-from pruning.channels.rules import RULES, pointwise, tensors
-from pruning.channels.tape import Tape
+from pruning.channels.map import ChannelMap, Follow
+from pruning.channels.meta import Cut, cannot_run, kernel_names, on_meta
+from pruning.channels.recorder import Recorder
+from pruning.channels.repair import candidates
+from pruning.channels.tape import EVERYWHERE, Tape
 from pruning.errors import UserError
+from pruning.plan import Plan
+from pruning.surgery import positions
 
-ALL_RULES = RULES | RESHAPES
-ROUNDS = 30  # a network with more hard-coded numbers than this is left alone
+ROUNDS = 60  # a network with more hard-coded numbers than this is left alone
+ATTEMPTS = 60  # guesses at one fault
 HARD_CODED = "its size is written in the network's code"
-UNTRACEABLE = (  # part of torch's message, what it means, what to do
-    (
-        "cannot be called on meta tensors",
-        "what it does depends on the values of its data",
-        "Train and compare it as it is; only networks whose steps do not depend on values can be pruned.",
-    ),
-    (
-        "not on the expected device meta",
-        "it holds a tensor that is neither a parameter nor a buffer",
-        "Register it with register_buffer.",
-    ),
-)
+FAILURES = (ArithmeticError, AssertionError, AttributeError, LookupError, RuntimeError, TypeError, ValueError)
 
 
-def trace(model: nn.Module, example_input: Any) -> ChannelMap:
+def trace(model: nn.Module, example_input: Any, *, blocks: str = "inside") -> ChannelMap:
     """Groups of coupled channels, protected layers with reasons, exact count formulas. The network is not changed.
 
-    `example_input`: a tensor (N, …) or a tuple of them; only shapes and types matter. Raises UserError when the network
-    cannot run on it.
+    `example_input`: a tensor (N, …), a tuple of inputs or a dict of them by name; only shapes and types matter.
+    `blocks`: grouped convolutions, attention heads and group norms lose the same places "inside" each block, or "whole"
+    blocks. Raises UserError when the network cannot run on the input, or does what depends on its values.
     """
-    tape = Tape()
-    with quiet(model):
-        steps = run(model, Recorder(tape), example_input, training=False, batch=1)
-        tape.counting = False
-        run(model, Recorder(tape), example_input, training=True, batch=2)  # shows auxiliary heads
-        shape = tuple(example_input.shape[1:]) if isinstance(example_input, Tensor) else ()
+    if blocks not in ("inside", "whole"):
+        raise UserError(f"blocks={blocks!r} is not one of inside, whole")
+    with quiet(model), freed(model):
+        study = Study(model, example_input, frozenset([EVERYWHERE] if blocks == "whole" else []))
+        study.record()
         for _ in range(ROUNDS):
-            channels, label_units = gather(model, tape, shape)
-            fault = first_fault(model, channels, label_units, steps, example_input)
+            channels, label_units = study.gather()
+            fault = study.first_fault(channels, label_units)
             if fault is None:
                 return channels
-            for a in itertools.chain(*fault.inputs, *filter(None, fault.outputs)):
-                tape.labels.pin(a, HARD_CODED)
-        for name in tape.parameters:
-            tape.pin_parameter(name, HARD_CODED)
-        return gather(model, tape, shape)[0]
+            study.learn(fault, channels, label_units)
+        for name in study.tape.parameters:
+            study.tape.pin_parameter(name, HARD_CODED)
+        return study.gather()[0]
 
 
-def first_fault(
-    model: nn.Module, channels: ChannelMap, label_units: Array, steps: list[Step], example_input: Any
-) -> Step | None:
-    """The first step at which a cut network does not do what the dense one's labels foretell, or None."""
-    for plan in probe_plans(channels):
-        small, stays = cut(model, plan, label_units)
-        probe = Probe(steps, stays)
-        try:
-            run(small, Recorder(Tape(), probe), example_input, training=False, batch=1)
-        except UserError:
-            probe.broke()
-        if probe.fault is not None:
-            return probe.fault
-    return None
+@dataclass(frozen=True)
+class Fault:
+    """Where a cut network first did not do what the dense one's labels foretell."""
+
+    number: int  # of the op
+    step: Step
+    around: list[nn.Module]
+    plan: Plan
 
 
-def run(model: nn.Module, recorder: "Recorder", example_input: Any, *, training: bool, batch: int) -> list[Step]:
-    """Run on meta tensors of `batch` examples, writing to the tape; outputs are pinned. The steps it took."""
+@dataclass
+class Study:
+    """One network under study: what was recorded, and what its faults have taught."""
+
+    model: nn.Module
+    example_input: Any
+    whole: frozenset[str]
+    located: bool = False
+    tape: Tape = field(default_factory=Tape)
+    steps: list[Step] = field(default_factory=list)
+    pins: list[Array] = field(default_factory=list)
+    follows: dict[Follow, None] = field(default_factory=dict)
+
+    def record(self) -> None:
+        """Run the dense network, in eval mode, and in train mode, which shows auxiliary heads."""
+        names = {id(m): name for name, m in self.model.named_modules()} if self.located else {}
+        self.tape = Tape(self.whole)
+        with on_meta(self.model) as tensors:
+            self.steps = run(self.model, Recorder(self.tape, names=names), tensors, self.example_input, train=False)
+            self.tape.counting = False
+            run(self.model, Recorder(self.tape, names=names), tensors, self.example_input, train=True)
+        for a in self.pins:
+            self.tape.labels.pin(a, HARD_CODED)
+
+    def gather(self) -> tuple[ChannelMap, Array]:
+        given = self.example_input
+        shape = tuple(given.shape[1:]) if isinstance(given, Tensor) else ()
+        return gather(self.model, self.tape, shape, self.follows)
+
+    def first_fault(self, channels: ChannelMap, label_units: Array) -> Fault | None:
+        for plan in probe_plans(channels):
+            fault = self.probe(plan, label_units, channels.follows)
+            if fault:
+                return fault
+        return None
+
+    def probe(self, plan: Plan, label_units: Array, follows: Iterable[Follow]) -> Fault | None:
+        """Run the network cut by `plan`, up to the first op that differs."""
+        probe, error = Probe(self.steps, labels_kept(plan, label_units)), None
+        with on_meta(self.model, positions(plan), tuple(follows)) as tensors:
+            try:
+                run(self.model, Recorder(Tape(), probe), tensors, self.example_input, train=False)
+            except Differs:
+                pass
+            except UserError as raised:
+                error = raised.__cause__
+        probe.ended(error)
+        return Fault(probe.at, probe.fault, probe.around, plan) if probe.fault else None
+
+    def learn(self, fault: Fault, channels: ChannelMap, label_units: Array) -> None:
+        """A number that follows, blocks that go as a whole, or labels that are pinned; the first that helps."""
+        if not self.located:
+            self.located = True
+            return self.record()
+        found = self.repair(fault, channels, label_units)
+        if found:
+            return self.follows.update(dict.fromkeys(found))
+        places = self.blocks_at(fault, channels, label_units)
+        if places:
+            self.whole |= places
+            self.follows.clear()  # they were learned from other blocks
+            return self.record()
+        self.pin(fault, label_units)
+        return None
+
+    def repair(self, fault: Fault, channels: ChannelMap, label_units: Array) -> list[Follow]:
+        known = {(f.module, f.attribute, f.place) for f in channels.follows}
+        plans = [fault.plan, *(p for p in probe_plans(channels) if p.keep != fault.plan.keep)]
+        cuts: list[Cut] = [positions(plan) for plan in plans]
+        tensors = dict(self.model.named_parameters())
+        for number, found in enumerate(candidates(self.model, fault.around, tensors, cuts)):
+            fresh = [f for f in found if (f.module, f.attribute, f.place) not in known]
+            if number > ATTEMPTS:
+                break
+            if fresh:
+                then = self.probe(fault.plan, label_units, (*channels.follows, *fresh))
+                if then is None or then.number > fault.number:
+                    return fresh
+        return []
+
+    def blocks_at(self, fault: Fault, channels: ChannelMap, label_units: Array) -> set[str]:
+        """Places where a group that the fault touches was split into blocks, that are not yet cut as a whole."""
+        group = np.append(np.repeat(np.arange(len(channels.groups)), [g.units for g in channels.groups]), -1)
+        touched = {int(g) for a in arrays(fault.step) for g in np.unique(group[label_units[a]])} - {-1}
+        return {
+            place
+            for place, a in self.tape.splits
+            if place not in self.whole
+            and EVERYWHERE not in self.whole
+            and touched & set(group[label_units[a]].ravel().tolist())
+        }
+
+    def pin(self, fault: Fault, label_units: Array) -> None:
+        """Pin what the op touches, and the same ops of other modules of the class; or all of the modules around it."""
+        alike = [s for s in self.steps if s.name == fault.step.name and s.place == fault.step.place]
+        found = [a for step in alike for a in arrays(step) if np.any(label_units[a] >= 0)]
+        if not found:
+            found = self.outward(fault, label_units)
+        for a in found:
+            self.tape.labels.pin(a, HARD_CODED)
+        self.pins += found
+
+    def outward(self, fault: Fault, label_units: Array) -> list[Array]:
+        """Labels of all parameters of the innermost module around the fault that still has some that may go."""
+        names = {id(m): name for name, m in self.model.named_modules()}
+        for module in (*fault.around, self.model):
+            prefix = f"{names.get(id(module), '')}.".removeprefix(".")
+            own = [a for name, dims in self.tape.parameters.items() if name.startswith(prefix) for a in dims]
+            if any(np.any(label_units[a] >= 0) for a in own):
+                return own
+        return []
+
+
+def arrays(step: Step) -> list[Array]:
+    return [a for dims in (*step.inputs, *filter(None, step.outputs)) for a in dims]
+
+
+def run(
+    model: nn.Module, recorder: Recorder, tensors: Mapping[str, Tensor], example_input: Any, *, train: bool
+) -> list[Step]:
+    """Run on meta tensors of one example, or two to train; writes to the tape; outputs are pinned. The steps it took."""
     tape = recorder.tape
-    model.train(training)
-    with on_meta(model) as tensors_by_name:
-        for name, tensor in tensors_by_name.items():
-            tape.register(name, tensor)
-        kinds = (t.dtype for t in tensors_by_name.values() if t.is_floating_point())
-        dtype = next(kinds, torch.float32)
-        inputs = tree_map(lambda t: as_meta(tape, t, batch, dtype), _tuple(example_input))
-        try:
-            with torch.no_grad(), recorder:
-                output = model(*inputs)
-        except (RuntimeError, ValueError, TypeError, IndexError, NotImplementedError, AssertionError) as error:
-            raise cannot_run(inputs, error) from error
+    model.train(train)
+    trained = {name for name, _ in model.named_parameters()}
+    kernels = kernel_names(model)
+    for name, tensor in tensors.items():
+        tape.register(name, tensor, trained=name in trained, spatial=name in kernels)
+    dtype = next((t.dtype for t in tensors.values() if t.is_floating_point()), torch.float32)
+    args, named = inputs(example_input)
+    args, named = tree_map(lambda t: as_meta(tape, t, 2 if train else 1, dtype), (args, named))
+    try:
+        with torch.no_grad(), recorder:
+            output = model(*args, **named)
+    except FAILURES as error:
+        shapes = ", ".join(str(tuple(t.shape)) for t in tree_leaves((args, named)) if isinstance(t, Tensor))
+        raise cannot_run(shapes, error) from error
     for leaf in tree_leaves(output):
         if isinstance(leaf, Tensor):
             for a in tape.get(leaf):
@@ -98,38 +205,11 @@ def run(model: nn.Module, recorder: "Recorder", example_input: Any, *, training:
     return tape.forget()
 
 
-@contextmanager
-def on_meta(model: nn.Module) -> Iterator[dict[str, Tensor]]:
-    """Put meta tensors in the place of all parameters and buffers for a while; yields them by their first name."""
-    places = [
-        (store, key, tensor)
-        for module in model.modules()
-        for store in (module._parameters, module._buffers)
-        for key, tensor in store.items()
-        if tensor is not None
-    ]
-    twins = {id(t): torch.empty_like(t.detach(), device="meta") for _, _, t in places}
-    names = {name: twins[id(t)] for name, t in (*model.named_parameters(), *model.named_buffers())}
-    try:
-        for store, key, tensor in places:
-            store[key] = twins[id(tensor)]  # type: ignore[assignment]
-        yield names
-    finally:
-        for store, key, tensor in places:
-            store[key] = tensor  # type: ignore[assignment]
-
-
-def cannot_run(inputs: Any, error: Exception) -> UserError:
-    """Why a run failed, as far as the error tells: the network's own ways, or the input's shape."""
-    told = str(error).splitlines()[0] if str(error) else type(error).__name__
-    for sign, what, do in UNTRACEABLE:
-        if sign in told:
-            return UserError(f"the network cannot be traced: {what} ({told})", do=do)
-    given = ", ".join(str(tuple(t.shape)) for t in tree_leaves(inputs) if isinstance(t, Tensor))
-    return UserError(
-        f"the network cannot run on an input of shape {given}: {told}",
-        do="Give an example input of the shape the network was built for.",
-    )
+def inputs(value: Any) -> tuple[tuple[Any, ...], dict[str, Any]]:
+    """Positional and named inputs of an example."""
+    if isinstance(value, Mapping):
+        return (), dict(value)
+    return (tuple(value) if isinstance(value, tuple | list) else (value,)), {}
 
 
 def as_meta(tape: Tape, value: Any, batch: int, dtype: torch.dtype) -> Any:
@@ -137,15 +217,12 @@ def as_meta(tape: Tape, value: Any, batch: int, dtype: torch.dtype) -> Any:
     if not isinstance(value, Tensor):
         return value
     kind = dtype if value.is_floating_point() else value.dtype
-    meta = torch.empty((batch, *value.shape[1:]), dtype=kind, device="meta")
-    tape.put(
-        meta, [tape.labels.fixed(n, "it reads the network's input" if d == 1 else "") for d, n in enumerate(meta.shape)]
-    )
+    shape = (batch, *value.shape[1:]) if value.dim() else ()
+    meta = torch.empty(shape, dtype=kind, device="meta")
+    reason = "it reads the network's input"
+    dims = [tape.labels.fixed(n, reason) if d == 1 else tape.labels.fixed(n) for d, n in enumerate(shape)]
+    tape.put(meta, dims)
     return meta
-
-
-def _tuple(value: Any) -> tuple[Any, ...]:
-    return tuple(value) if isinstance(value, tuple | list) else (value,)
 
 
 @contextmanager
@@ -160,80 +237,3 @@ def quiet(model: nn.Module) -> Iterator[None]:
         torch.backends.mha.set_fastpath_enabled(fast)
         for module, training in modes:
             module.training = training
-
-
-class Recorder(TorchDispatchMode):  # type: ignore[no-untyped-call]
-    """Applies an op's rule after it ran on meta; an op without a rule pins what it touches, and says its name."""
-
-    def __init__(self, tape: Tape, probe: Probe | None = None) -> None:
-        super().__init__()  # type: ignore[no-untyped-call]
-        self.tape = tape
-        self.probe = probe
-
-    def __torch_dispatch__(
-        self, func: Any, types: Sequence[type], args: tuple[Any, ...] = (), kwargs: dict[str, Any] | None = None
-    ) -> Any:
-        kwargs = dict(kwargs or {})
-        if "device" in kwargs or not tensors((*args, *kwargs.values())):
-            kwargs = kwargs | {"device": "meta"} if takes_device(func) else kwargs
-        out = func(*args, **kwargs)
-        if tree_leaves(out) and all(isinstance(t, Tensor) for t in tree_leaves(out)):
-            arguments = ordered(func, args, kwargs)
-            if self.probe:
-                self.probe.see(func, arguments, out)
-            else:
-                self.record(func, arguments, out)
-        return out
-
-    def record(self, func: Any, args: list[Any], out: Any) -> None:
-        inputs = tuple(
-            self.tape.get(t) for t in tensors(args)
-        )  # before the op's labels are written: it may be in place
-        self.tape.touch(inputs)
-        describe(self.tape, func, args, out)
-        if func._schema.name not in LAYOUT:
-            outputs = tuple(self.tape.get(t) if self.tape.knows(t) else None for t in tree_leaves(out))
-            self.tape.steps.append(Step(func._schema.name, constants(args), inputs, outputs))
-
-
-def takes_device(func: Any) -> bool:
-    return any(a.name == "device" for a in func._schema.arguments)
-
-
-def ordered(func: Any, args: tuple[Any, ...], kwargs: dict[str, Any]) -> list[Any]:
-    """Positional arguments, tensors given by keyword included (aten::where, out-variants …)."""
-    names = [a.name for a in func._schema.arguments]
-    return [*args, *(kwargs[name] for name in names[len(args) :] if name in kwargs and name != "device")]
-
-
-def find_rule(func: Any) -> Callable[..., Any] | None:
-    name = func._schema.name.removeprefix("aten::")
-    plain = name.removesuffix("_")
-    rule = ALL_RULES.get(name) or ALL_RULES.get(plain)
-    if rule or torch.Tag.pointwise in func.tags:
-        return rule or pointwise
-    packet = getattr(torch.ops.aten, plain, None)  # in-place variants lack the tag
-    overloads = [getattr(packet, o) for o in packet.overloads()] if packet else []
-    return pointwise if any(torch.Tag.pointwise in o.tags for o in overloads) else None
-
-
-def describe(tape: Tape, func: Any, args: list[Any], out: Any) -> None:
-    """Give every output its labels; whatever a rule cannot describe is pinned."""
-    rule = find_rule(func)
-    outs = [t for t in tree_leaves(out) if isinstance(t, Tensor)]
-    result = rule(tape, args, out) if rule else None
-    dims = result if isinstance(result, list) else [result] * len(outs)
-    for tensor, labels in zip(outs, dims, strict=True):
-        if labels is not None and tuple(len(a) for a in labels) == tuple(tensor.shape):
-            tape.put(tensor, labels)
-        elif labels is None or tensor is outs[0]:
-            pin_all(tape, func, args, tensor)
-        # else: a side output (saved statistics, indices) of another shape, which stays fixed
-
-
-def pin_all(tape: Tape, func: Any, args: list[Any], out: Tensor) -> None:
-    reason = f"the operation {func._schema.name} has no rule yet"
-    for tensor in tensors(args):
-        for a in tape.get(tensor):
-            tape.labels.pin(a, reason)
-    tape.put(out, [tape.labels.fixed(n, reason) for n in out.shape])

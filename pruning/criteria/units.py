@@ -26,16 +26,19 @@ class Units:
 
 def units_of(model: nn.Module, channels: ChannelMap, seen: Mapping[str, Tensor], seed: int) -> Iterator[Units]:
     start = 0
-    modules = dict(model.named_modules())
+    tensors, modules = dict(model.named_parameters()), dict(model.named_modules())
     for number, group in enumerate(channels.groups):
-        rows = [rows_of(module_weight(modules[n]), channels, n, start, group) for n in group.layers if n in modules]
-        gamma = [
-            rows_of(m.weight, channels, n, start, group)
-            for n, m in modules.items()
-            if is_norm(m, n, channels, start, group)
-        ]
-        values = {n: units_mean(v, channels, n, start, group) for n, v in seen.items() if n in group.layers}
-        yield Units(group.name, group.units, joined(rows, group), joined(gamma, group), values, seed + number)
+        places = [(layer, *place) for layer in group.layers for place in channels.makers[layer]]
+        inside = [(*place, w) for place in places if len(w := positions(channels, *place[1:], start, group))]
+        rows = [rows_of(weight(modules, tensors, layer, name), d, w, group) for layer, name, d, w in inside]
+        norms = [n for n in group.coupled if isinstance(modules.get(n), _NormBase) and f"{n}.weight" in tensors]
+        scales = [(f"{n}.weight", positions(channels, f"{n}.weight", 0, start, group)) for n in norms]
+        gamma = [rows_of(tensors[name], 0, w, group) for name, w in scales]
+        values = {
+            layer: of_layer(seen[layer], tensors[name], d, w, group) for layer, name, d, w in inside if layer in seen
+        }
+        known = {layer: v for layer, v in values.items() if v is not None}
+        yield Units(group.name, group.units, joined(rows, group), joined(gamma, group), known, seed + number)
         start += group.units
 
 
@@ -43,36 +46,33 @@ def joined(rows: list[Tensor], group: Group) -> Tensor:
     return torch.cat(rows, 1) if rows else torch.empty(group.units, 0)
 
 
-def module_weight(module: nn.Module) -> Tensor:
-    """Weight with the produced channels first."""
-    weight = module.weight.detach()  # type: ignore[operator]
-    return weight.transpose(0, 1) if getattr(module, "transposed", False) else weight
-
-
-def is_norm(module: nn.Module, name: str, channels: ChannelMap, start: int, group: Group) -> bool:
-    if not isinstance(module, _NormBase) or module.weight is None:
-        return False
-    (units,) = channels.units.get(f"{name}.weight", (None,))
-    return units is not None and bool(np.any((units >= start) & (units < start + group.units)))
-
-
-def rows_of(weight: Tensor, channels: ChannelMap, layer: str, start: int, group: Group) -> Tensor:
-    """Rows of a weight by unit, (units, …); several positions of one unit stand beside each other."""
-    where = positions(channels, layer, start, group)
-    whole = np.array_equal(where, np.arange(len(weight)))  # spare big weights the copy
-    rows = weight.detach() if whole else weight.detach()[torch.from_numpy(where).to(weight.device)]
-    return rows.reshape(group.units, -1).float()
-
-
-def units_mean(values: Tensor, channels: ChannelMap, layer: str, start: int, group: Group) -> Tensor:
-    """Per-channel values (C,) of a layer summed over the positions of each unit, (units,)."""
-    where = torch.from_numpy(positions(channels, layer, start, group)).to(values.device)
-    return values[where].reshape(group.units, -1).sum(1)
-
-
-def positions(channels: ChannelMap, layer: str, start: int, group: Group) -> NDArray[np.intp]:
-    """Positions of the group's units in a layer's produced dimension, all positions of unit 0 first."""
-    dims = channels.units[f"{layer}.weight"]
-    units = next(d for d in dims if d is not None and np.any((d >= start) & (d < start + group.units)))
+def positions(channels: ChannelMap, tensor: str, dimension: int, start: int, group: Group) -> NDArray[np.intp]:
+    """Where the group's units are in a dimension of a tensor, all places of unit 0 first; empty: not there."""
+    units = channels.units[tensor][dimension]
+    if units is None:
+        return np.empty(0, np.intp)
     inside = np.flatnonzero((units >= start) & (units < start + group.units))
     return inside[np.argsort(units[inside], kind="stable")]
+
+
+def weight(modules: Mapping[str, nn.Module], tensors: Mapping[str, Tensor], layer: str, name: str) -> Tensor:
+    """The parameter, or the weight that a parametrization makes of it."""
+    made = getattr(modules.get(layer), "weight", None) if ".parametrizations." in name else None
+    return made.detach() if isinstance(made, Tensor) else tensors[name].detach()
+
+
+def rows_of(tensor: Tensor, dimension: int, where: NDArray[np.intp], group: Group) -> Tensor:
+    """Slices of a weight by unit, (units, …); several places of one unit stand beside each other."""
+    rows = tensor.detach().movedim(dimension, 0)
+    whole = np.array_equal(where, np.arange(len(rows)))  # spare big weights the copy
+    chosen = rows if whole else rows[torch.from_numpy(where).to(rows.device)]
+    return chosen.reshape(group.units, -1).float()
+
+
+def of_layer(values: Tensor, tensor: Tensor, dimension: int, where: NDArray[np.intp], group: Group) -> Tensor | None:
+    """Per-channel values (C,) of a layer's outputs, summed over the places of each unit, (units,); None: it makes others."""
+    size = tensor.shape[dimension]
+    if len(values) % size:
+        return None
+    blocks = values.reshape(-1, size)  # one, but for grouped transposed convolutions
+    return blocks[:, torch.from_numpy(where).to(values.device)].sum(0).reshape(group.units, -1).sum(1)

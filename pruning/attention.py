@@ -1,0 +1,93 @@
+"""Attention whose query, key, value and residual widths are free of each other, for heads and head dimensions that are cut.
+
+torch's own modules take every width from `embed_dim`. These have the same parameters under the same names, and compute
+the same function; a pruned network gets them where its attention was cut.
+"""
+
+from collections.abc import Iterator
+from contextlib import contextmanager
+
+import torch
+from torch import Tensor, nn
+from torch.nn import functional as F
+
+
+class FreeMultiheadAttention(nn.MultiheadAttention):
+    """softmax(q kᵀ / √d) v per head (Vaswani et al. 2017, eq. 1); d is the head dimension before the cut."""
+
+    def forward(
+        self,
+        query: Tensor,  # (N, L, E), (L, N, E) or (L, E), as in nn.MultiheadAttention
+        key: Tensor,
+        value: Tensor,
+        key_padding_mask: Tensor | None = None,
+        need_weights: bool = True,
+        attn_mask: Tensor | None = None,
+        average_attn_weights: bool = True,
+        is_causal: bool = False,
+    ) -> tuple[Tensor, Tensor | None]:
+        batched = query.dim() == 3
+        given = (query, key, value) if batched else (t.unsqueeze(0) for t in (query, key, value))
+        first = (t.transpose(0, 1) if batched and not self.batch_first else t for t in given)
+        q, k, v = (self.heads(t, *p) for t, p in zip(first, self.projections(), strict=True))  # (N, heads, L, d)
+        scores = q * self.head_dim**-0.5 @ k.transpose(-2, -1)
+        if attn_mask is not None:
+            own = attn_mask.reshape(-1, self.num_heads, *attn_mask.shape[1:]) if attn_mask.dim() == 3 else attn_mask
+            scores = hidden(scores, own)
+        if key_padding_mask is not None:
+            scores = hidden(scores, key_padding_mask[..., None, None, :])
+        weights = F.dropout(scores.softmax(-1), self.dropout, self.training)
+        result = self.out_proj((weights @ v).transpose(1, 2).flatten(2))
+        shown = (weights.mean(1) if average_attn_weights else weights) if need_weights else None
+        if not batched:
+            return result[0], None if shown is None else shown[0]
+        return (result if self.batch_first else result.transpose(0, 1)), shown
+
+    def projections(self) -> Iterator[tuple[Tensor, Tensor | None]]:
+        """Weight and bias of query, key and value."""
+        of_value = self.out_proj.weight.shape[1]
+        of_query = (len(self.in_proj_weight) - of_value) // 2
+        sizes = [of_query, of_query, of_value]
+        biases = (None,) * 3 if self.in_proj_bias is None else torch.split(self.in_proj_bias, sizes)
+        return zip(torch.split(self.in_proj_weight, sizes), biases, strict=True)
+
+    def heads(self, x: Tensor, weight: Tensor, bias: Tensor | None) -> Tensor:
+        """(N, L, E) → (N, heads, L, d)."""
+        made = F.linear(x, weight, bias)
+        return made.reshape(*made.shape[:-1], self.num_heads, -1).transpose(1, 2)
+
+
+def hidden(scores: Tensor, mask: Tensor) -> Tensor:
+    """A boolean mask is True where attention may not look; another is added."""
+    return scores.masked_fill(mask, float("-inf")) if not mask.is_floating_point() else scores + mask
+
+
+def is_plain(module: nn.Module) -> bool:
+    """Whether it is torch's own attention, with one matrix for query, key and value, and nothing added to the keys."""
+    return (
+        type(module) is nn.MultiheadAttention
+        and module._qkv_same_embed_dim
+        and module.bias_k is None
+        and not module.add_zero_attn
+    )
+
+
+def set_free(module: nn.Module) -> None:
+    """Give a cut attention the class that can run it."""
+    if isinstance(module, nn.MultiheadAttention) and is_plain(module):
+        width = module.embed_dim
+        if module.in_proj_weight.shape != (3 * width, width) or module.out_proj.weight.shape != (width, width):
+            module.__class__ = FreeMultiheadAttention
+
+
+@contextmanager
+def freed(model: nn.Module) -> Iterator[None]:
+    """All of a network's attention with free widths, for a while."""
+    plain = [module for module in model.modules() if is_plain(module)]
+    for module in plain:
+        module.__class__ = FreeMultiheadAttention
+    try:
+        yield
+    finally:
+        for module in plain:
+            module.__class__ = nn.MultiheadAttention

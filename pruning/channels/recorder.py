@@ -1,0 +1,119 @@
+"""The dispatch mode: sees every ATen op of a run on meta tensors, and has its rule say what it means for the channels."""
+
+import sys
+from collections.abc import Callable, Mapping, Sequence
+from dataclasses import dataclass
+from functools import cache
+from typing import Any
+
+import torch
+from torch import Tensor
+from torch.utils._python_dispatch import TorchDispatchMode
+from torch.utils._pytree import tree_leaves
+
+from pruning.channels import zero
+from pruning.channels.certificate import Probe, Step, constants
+from pruning.channels.indexing import INDEXING
+from pruning.channels.pointwise import pointwise, tensors
+from pruning.channels.reshapes import RESHAPES
+from pruning.channels.rules import RULES, Rule
+from pruning.channels.shapes import SHAPES
+from pruning.channels.source import place
+from pruning.channels.tape import Tape
+
+ALL_RULES: dict[str, Rule] = RULES | RESHAPES | INDEXING
+LAYOUT = ("clone", "contiguous", "_to_copy", "detach", "alias", "as_strided")  # torch may leave them out
+
+
+@dataclass(frozen=True)
+class Op:
+    """What is known of an ATen overload."""
+
+    name: str  # without aten:: and the underscore of in-place variants
+    rule: Rule | None
+    shape: Callable[[Sequence[Any]], Any] | None
+    arguments: tuple[str, ...]
+
+    @property
+    def layout(self) -> bool:
+        return self.name in LAYOUT
+
+
+@cache
+def known(func: Any) -> Op:
+    full = func._schema.name.removeprefix("aten::")
+    name = full.removesuffix("_") if full != "copy_" else full
+    shape = None if "out" in func._overloadname else SHAPES.get(full)
+    return Op(name, find_rule(func, name), shape, tuple(a.name for a in func._schema.arguments))
+
+
+def find_rule(func: Any, name: str) -> Rule | None:
+    if name in ALL_RULES:
+        return ALL_RULES[name]
+    if torch.Tag.pointwise in func.tags:
+        return pointwise
+    packet = getattr(torch.ops.aten, name, None)  # in-place variants lack the tag
+    overloads = [getattr(packet, o) for o in packet.overloads()] if packet else []
+    return pointwise if any(torch.Tag.pointwise in o.tags for o in overloads) else None
+
+
+class Recorder(TorchDispatchMode):  # type: ignore[no-untyped-call]
+    """Writes a run to the tape, or holds it against the dense one's steps.
+
+    `names`: names of modules by id, to note where in the source each op is; empty: that is not asked for.
+    """
+
+    def __init__(self, tape: Tape, probe: Probe | None = None, names: Mapping[int, str] | None = None) -> None:
+        super().__init__()  # type: ignore[no-untyped-call]
+        self.tape = tape
+        self.probe = probe
+        self.names = names
+
+    def __torch_dispatch__(
+        self, func: Any, types: Sequence[type], args: tuple[Any, ...] = (), kwargs: dict[str, Any] | None = None
+    ) -> Any:
+        op = known(func)
+        if kwargs or not tensors(args):
+            kwargs = dict(kwargs or {})
+            if "device" in op.arguments and ("device" in kwargs or not tensors((*args, *kwargs.values()))):
+                kwargs["device"] = "meta"
+        arguments = [*args, *(kwargs[n] for n in op.arguments[len(args) :] if n in kwargs)] if kwargs else args
+        out = op.shape(args) if op.shape and not kwargs else None
+        out = func(*args, **(kwargs or {})) if out is None else out
+        outs = [out] if isinstance(out, Tensor) else [t for t in tree_leaves(out) if isinstance(t, Tensor)]
+        if outs and self.probe:
+            self.probe.see(op.name, op.layout, arguments, outs)
+        elif outs:
+            self.record(op, arguments, out, outs)
+        return out
+
+    def record(self, op: Op, args: Sequence[Any], out: Any, outs: list[Tensor]) -> None:
+        tape, given = self.tape, tensors(args)
+        inputs = tuple(tape.get(t) for t in given)  # before the op's labels are written: it may be in place
+        tape.touch(given)
+        tape.place = place(sys._getframe(1), self.names) if self.names else ""
+        describe(tape, op, args, out, outs)
+        if not op.layout:
+            outputs = tuple(tape.get(t) if tape.knows(t) else None for t in outs)
+            tape.steps.append(Step(op.name, constants(args), inputs, outputs, tape.place))
+
+
+def describe(tape: Tape, op: Op, args: Sequence[Any], out: Any, outs: list[Tensor]) -> None:
+    """Give every output its labels; whatever a rule cannot describe is pinned."""
+    result = op.rule(tape, args, out) if op.rule else None
+    dims = result if isinstance(result, list) else [result] * len(outs)
+    for tensor, labels in zip(outs, dims, strict=True):
+        if labels is not None and tuple(len(a) for a in labels) == tuple(tensor.shape):
+            alive = zero.alive(tape, op.name, args, labels, pointwise=op.rule is pointwise)
+            tape.put(tensor, labels, alive=alive)
+        elif labels is None or tensor is outs[0]:
+            pin_all(tape, op, args, tensor)
+        # else: a side output (saved statistics, indices) of another shape, which stays fixed
+
+
+def pin_all(tape: Tape, op: Op, args: Sequence[Any], out: Tensor) -> None:
+    reason = f"the operation aten::{op.name} has no rule yet"
+    for tensor in tensors(args):
+        for a in tape.get(tensor):
+            tape.labels.pin(a, reason)
+    tape.put(out, [tape.labels.fixed(n, reason) for n in out.shape])
