@@ -205,7 +205,7 @@ class PruneSettings(Settings):
         ge=0,
         lt=1,
         title="Share removed",
-        description="Share of the filters to remove, 0.5 for half; for uniform and global.",
+        description="Share of the filters to remove, 0.5 for half; for uniform, global and isomorphic.",
         json_schema_extra={"step": 0.01},
     )
     shares: dict[str, Annotated[float, Field(ge=0, lt=1)]] = Field(

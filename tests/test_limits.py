@@ -9,11 +9,12 @@ from test_allocate import CHANNELS, SCORES, channel_map
 
 import models
 from pruning import allocate, trace
+from pruning.allocate import from_settings
 from pruning.channels.map import ChannelMap, Group, Protected
 from pruning.errors import UserError
 from pruning.limits import Limits
 from pruning.ranking import classes
-from pruning.spec import RoundMode, Spread
+from pruning.spec import PruneSettings, PruneSpec, RoundMode, Spread, SweepSpec, refuse_idle
 
 WIDE = channel_map(a=64, b=20, c=6)
 RANDOM = np.random.default_rng(0)
@@ -177,6 +178,20 @@ def test_alike_groups_are_ranked_among_themselves() -> None:
     plan = allocate(channels, scores, share=0.5, spread=Spread.ISOMORPHIC, normalise="none")
     assert classes(channels, scores) == [["a", "b"], ["fc"]]
     assert plan.kept() == {"a": 9, "b": 1, "fc": 5}
+
+
+def test_a_form_with_every_limit_makes_the_same_plan_as_the_call() -> None:
+    limits = {"floor": {"a": 2}, "keep_at_least": 0.2, "round_to": 8, "round_mode": "up", "protect": ("c",)}
+    wish = PruneSettings.model_validate({"share": 0.8, "spread": "isomorphic", "ceiling": "a=0,b=16", **limits})
+    assert from_settings(WIDE, WIDE_SCORES, wish) == allocate(
+        WIDE, WIDE_SCORES, share=0.8, spread="isomorphic", ceiling={"b": 16}, **limits
+    )
+
+
+def test_a_job_may_sweep_the_isomorphic_spread_and_cut_by_a_ceiling_alone() -> None:
+    refuse_idle(SweepSpec(parent=1, pruning=PruneSettings(spread=Spread.ISOMORPHIC)))
+    refuse_idle(PruneSpec(parent=1, pruning=PruneSettings(spread=Spread.GROUPS, ceiling={"a": 10})))
+    assert from_settings(WIDE, WIDE_SCORES, PruneSettings(spread=Spread.GROUPS, ceiling={"a": 10})).kept()["a"] == 10
 
 
 def test_isomorphic_classes_of_resnet50_part_the_inner_convolutions_from_the_streams() -> None:

@@ -204,7 +204,7 @@ def test_a_protected_layer_looks_protected_and_keeps_all_its_filters(full):
     group = first.label.split(" ")[0].replace("\\", "")
     next(m for m in app.multiselect if m.label == "Protected layers").set_value([group]).run()
     first = next(s for s in app.slider if "(6)" in s.label)
-    assert (first.value, first.disabled, first.label.endswith("whole, you protected it")) == (0.0, True, True)
+    assert (first.value, first.disabled, first.label.endswith(": you protected it")) == (0.0, True, True)
     assert "You protected it" in said(app)
     assert next(m for m in app.metric if m.label == "Filters").value == "10"  # 6 and half of 8
 

@@ -28,7 +28,7 @@ SPREADS = {
 def show(row: Row, whole: ChannelMap, scored: dict[str, Any]) -> None:
     """Everything under the choice of a run; called in a fragment, so that a slider redraws only this."""
     wish = controls(scored, whole)
-    allowed, mine = limits_of(whole, wish), protected(whole, wish.protect)
+    mine = protected(whole, wish.protect)
     scores = scored.get(wish.criterion) or {"error": "the run has not scored it"}
     if "error" in scores:
         criterion = series.CRITERIA[wish.criterion]
@@ -45,7 +45,7 @@ def show(row: Row, whole: ChannelMap, scored: dict[str, Any]) -> None:
     with numbers:
         tiles(whole.counts(), plan)
     with right:
-        chosen = one_group(plan, scores, wish, allowed)
+        chosen = one_group(plan, scores, wish, bounds(plan, wish, mine))
     with bars:
         kept(plan, chosen)
     launch.actions(row, wish, plan)
@@ -53,7 +53,7 @@ def show(row: Row, whole: ChannelMap, scored: dict[str, Any]) -> None:
 
 def closed(whole: ChannelMap, scores: dict[str, Any], mine: Mapping[str, str]) -> dict[str, str]:
     """Groups that no wish reaches, and why."""
-    unscored = {g.name: "this criterion has nothing to judge it by" for g in whole.groups if g.name not in scores}
+    unscored = {g.name: "not scored" for g in whole.groups if g.name not in scores}
     return unscored | dict.fromkeys(mine, REASON)
 
 
@@ -79,9 +79,11 @@ def controls(scored: dict[str, Any], whole: ChannelMap) -> PruneSettings:
 def limiting(wish: PruneSettings, whole: ChannelMap) -> PruneSettings:
     """What keeps groups from being cut as asked: layers left whole, bounds and multiples."""
     layers = [layer for group in whole.groups for layer in group.layers]
-    kept = forms.form(wish, "prune", only=["protect"], options={"protect": layers}, columns=1)
-    bounded = forms.form(kept, "prune", only=["floor", "ceiling", "keep_at_least"])
-    return forms.form(bounded, "prune", only=["round_to", "round_mode", "rounding", "normalise"], columns=4)
+    values = {"protect": forms.field(wish, "protect", "prune-protect", options=layers)}
+    for names in (("floor", "ceiling", "keep_at_least"), ("round_to", "round_mode", "rounding", "normalise")):
+        for name, cell in zip(names, forms.grid(len(names), len(names)), strict=True):
+            values[name] = forms.field(wish, name, f"prune-{name}", into=cell)
+    return forms.checked(wish, values)
 
 
 def tiles(dense: Counts, plan: Plan) -> None:
@@ -104,7 +106,7 @@ def kept(plan: Plan, chosen: str) -> None:
         st.plotly_chart(charts.bars(series.bars(plan), selected=chosen), key="bars", config=charts.CONFIG)
 
 
-def one_group(plan: Plan, scores: dict[str, Any], wish: PruneSettings, allowed: Mapping[str, Limits]) -> str:
+def one_group(plan: Plan, scores: dict[str, Any], wish: PruneSettings, why: Mapping[str, str]) -> str:
     """Scores of the chosen group with the cut, and what is cut along with it; returns its name."""
     names = [group.name for group in plan.channels.groups]
     chosen = st.selectbox("Group", names, key="group", bind="query-params", help="The group whose filters are shown.")
@@ -115,7 +117,7 @@ def one_group(plan: Plan, scores: dict[str, Any], wish: PruneSettings, allowed: 
         st.plotly_chart(charts.norms(curve), key="norms", config=charts.CONFIG)
     else:
         st.info(f"{series.CRITERIA[wish.criterion]} has nothing to judge {words.plain(chosen)} by, so it stays whole.")
-    for line in facts(group, len(keep), allowed[chosen]):
+    for line in facts(group, len(keep), why[chosen]):
         st.caption(words.plain(line))
     if " more" in listed(group.layers) + listed(group.coupled):
         with st.expander(f"All {len(group.layers) + len(group.coupled)} coupled layers"):
@@ -123,9 +125,9 @@ def one_group(plan: Plan, scores: dict[str, Any], wish: PruneSettings, allowed: 
     return chosen
 
 
-def facts(group: Group, keep: int, limit: Limits) -> list[str]:
-    """What there is to know of a group, a line each."""
-    lines = [f"Keeps {keep} of {group.units}{stopped(keep, limit)}."]
+def facts(group: Group, keep: int, why: str) -> list[str]:
+    """What there is to know of a group, a line each; `why` it keeps so many, where a limit is the reason."""
+    lines = [f"Keeps {keep} of {group.units}{f': {why}' if why else ''}."]
     if group.approximate:
         lines.append(f"≈ Approximate: {cards.sentence(group.approximate)}")
     if len(group.layers) > 1:
@@ -135,13 +137,23 @@ def facts(group: Group, keep: int, limit: Limits) -> list[str]:
     return lines
 
 
+def bounds(plan: Plan, wish: PruneSettings, mine: Mapping[str, str]) -> dict[str, str]:
+    """Per group, why it keeps so many where a limit is the reason; `mine`: group → pattern that protects it."""
+    told = limits_of(plan.channels, wish)
+    own = {name: f"{REASON} ({pattern})" for name, pattern in mine.items()}
+    return {name: own.get(name) or stopped(keep, told[name]) for name, keep in plan.kept().items()}
+
+
 def stopped(keep: int, limit: Limits) -> str:
-    """Why no more went, or so many, where a limit is the reason."""
+    """Which limits a number of units meets."""
     if limit.least >= limit.units:
-        return ": it has to keep all"
-    bound = ", the least it may keep" if keep == limit.least else ""
-    bound = ", the most it may keep" if keep == limit.most < limit.units else bound
-    return bound + (f", a multiple of {limit.multiple}" if limit.multiple > 1 and keep < limit.units else "")
+        return "it has to keep all"
+    met = {
+        "the least it may keep": keep == limit.least,
+        "the most it may keep": keep == limit.most < limit.units,
+        f"a multiple of {limit.multiple}": limit.multiple > 1 and keep < limit.units,
+    }
+    return ", ".join(text for text, is_met in met.items() if is_met)
 
 
 def listed(names: Sequence[str], most: int = 6) -> str:

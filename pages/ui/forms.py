@@ -121,7 +121,7 @@ def _amount(into: Any, value: Any, info: FieldInfo, common: dict[str, Any], opti
 def _several(into: Any, value: Any, info: FieldInfo, common: dict[str, Any], options: Sequence[str] | None) -> Any:
     """Any of the options, and what else is typed."""
     known = list(dict.fromkeys((*(options or ()), *value)))
-    return into.multiselect(options=known, default=list(value), accept_new_options=True, **common)
+    return into.multiselect(options=known, default=list(value), accept_new_options=True, select_all=False, **common)
 
 
 def _extra(info: FieldInfo, name: str) -> Any:
@@ -131,7 +131,13 @@ def _extra(info: FieldInfo, name: str) -> Any:
 def _is_share(info: FieldInfo) -> bool:
     """Both ends within 0..1 and a step: a slider says more than a number field, where one asks for it often."""
     low, high = bounds(info)
-    return low is not None and high is not None and high <= 1 and _extra(info, "step") is not None and _extra(info, "slider") is not False
+    return (
+        low is not None
+        and high is not None
+        and high <= 1
+        and _extra(info, "step") is not None
+        and _extra(info, "slider") is not False
+    )
 
 
 def _step(value: float) -> float:

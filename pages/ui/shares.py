@@ -71,7 +71,7 @@ def sliders(number: int, groups: tuple[Group, ...], overall: float, chosen: Shar
         why = closed.get(group.name, "")
         key = f"share-{number}-{group.name}-{turn}{'-whole' * bool(why)}"  # one that is closed starts anew, at 0 %
         start, label = 0.0 if why else chosen.get(group.name, overall), f"{words.plain(group.name)} ({group.units})"
-        cell.slider(f"{label}: whole, {why}" if why else label, 0.0, 0.99, start, step=0.01, format="percent", key=key,
+        cell.slider(f"{label}: {why}" if why else label, 0.0, 0.99, start, step=0.01, format="percent", key=key,
                     disabled=bool(why), on_change=remember, args=(number, turn, group.name, key, overall))  # fmt: skip
 
 
