@@ -9,11 +9,11 @@ from numpy.typing import NDArray
 
 from pruning.channels.map import ChannelMap
 from pruning.errors import UserError
-from pruning.limits import Amount, Limits, in_unit_interval, known_group, limits
+from pruning.limits import Amount, Limits, in_unit_interval, known, known_group, limits
 from pruning.plan import Plan
 from pruning.protect import protected
 from pruning.ranking import Vector, classes, lowest
-from pruning.spec import BY_SHARE, PruneSettings, Rounding, Spread
+from pruning.spec import BY_SHARE, Normalise, PruneSettings, Rounding, Spread
 
 Scores = Mapping[str, Any]  # group -> (units,) tensor, array or list; low is removed first
 Filters = int | Mapping[str, int] | None
@@ -49,6 +49,8 @@ def allocate(
     """
     spread = spread or default_spread(share, filters)
     check(channels, scores, share, shares or {}, filters)
+    known("normalise", normalise, Normalise)
+    known("rounding", rounding, Rounding)
     refuse_idle(spread, share, shares, filters, ceiling)
     untouched = protected(channels, protect)
     allowed = limits(channels, floor=floor, ceiling=ceiling, keep_at_least=keep_at_least, round_to=round_to,
@@ -138,8 +140,7 @@ def refuse_idle(
         Spread.PER_LAYER: isinstance(filters, int) and not shares,
         Spread.TOTAL: isinstance(filters, int) and not shares,
     }
-    if spread not in reads:
-        raise UserError(f"spread={spread!r} is not one of {', '.join(Spread)}")
+    known("spread", spread, Spread)
     if not reads[Spread(spread)]:
         raise UserError(f"spread={str(spread)!r} does not go with what was given", do=NEEDS[Spread(spread)])
 
@@ -210,7 +211,7 @@ def plan(
     return Plan(channels, {name: best(v, sizes[name]) for name, v in vectors.items() if sizes[name] < len(v)})
 
 
-ROUND: dict[Rounding, Callable[[float], int]] = {
+ROUND: dict[str, Callable[[float], int]] = {
     Rounding.CEIL: math.ceil,
     Rounding.ROUND: round,
     Rounding.FLOOR: math.floor,
@@ -219,9 +220,9 @@ ROUND: dict[Rounding, Callable[[float], int]] = {
 
 def whole(share: float | None, units: int, rounding: str) -> int:
     """share × units as a whole number; binary fractions such as .55 × 100 = 55.000…01 count as what they mean."""
-    return ROUND[Rounding(rounding)](round((share or 0.0) * units, 9))
+    return ROUND[rounding](round((share or 0.0) * units, 9))
 
 
 def best(scores: NDArray[np.float64], n: int) -> tuple[int, ...]:
     """The n highest, ascending; of equal ones the first stay."""
-    return tuple(sorted(np.argsort(-scores, kind="stable")[:n].tolist()))
+    return tuple(np.sort(np.argsort(-scores, kind="stable")[:n]).tolist())

@@ -3,6 +3,7 @@
 import math
 from collections.abc import Collection, Mapping
 from dataclasses import dataclass
+from enum import StrEnum
 
 from pruning.channels.map import ChannelMap, Group
 from pruning.errors import UserError
@@ -59,7 +60,7 @@ def limits(
     Multiples are of the units kept: a group smaller than `round_to`, or one that nothing is cut from, is not rounded.
     """
     check(channels, floor, ceiling, keep_at_least, round_to, round_mode)
-    found = {}
+    found, mode = {}, RoundMode(round_mode)
     for group in channels.groups:
         if group.name in protected:
             found[group.name] = Limits(group.units, group.units, group.units)
@@ -69,7 +70,7 @@ def limits(
             least(group, floor, keep_at_least),
             most(group, ceiling),
             1 if group.units < round_to else round_to,
-            RoundMode(round_mode),
+            mode,
         )
         if not one.are_possible():
             raise contradiction(group.name, one)
@@ -116,8 +117,7 @@ def check(
             known_group(channels, group)
     if not is_count(round_to):
         raise UserError(f"round_to={round_to!r} is not a whole number ≥ 1", do="Give a multiple, e.g. 8; 1 is none.")
-    if round_mode not in tuple(RoundMode):
-        raise UserError(f"round_mode={round_mode!r} is not one of {', '.join(RoundMode)}")
+    known("round_mode", round_mode, RoundMode)
     in_unit_interval("keep_at_least", keep_at_least, "Give the share that always stays, e.g. 0.1.")
 
 
@@ -128,6 +128,11 @@ def is_count(value: object) -> bool:
 def in_unit_interval(what: str, value: object, do: str) -> None:
     if isinstance(value, bool) or not isinstance(value, int | float) or not 0 <= value < 1:
         raise UserError(f"{what}={value!r} is not in [0, 1)", do=do)
+
+
+def known(what: str, value: str, choices: type[StrEnum]) -> None:
+    if value not in tuple(choices):
+        raise UserError(f"{what}={value!r} is not one of {', '.join(choices)}")
 
 
 def known_group(channels: ChannelMap, name: str) -> None:

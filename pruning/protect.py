@@ -18,6 +18,8 @@ def protected(channels: ChannelMap, protect: Iterable[str]) -> dict[str, str]:
     that finds nothing; one that finds only layers which the trace protects already changes nothing.
     """
     patterns = [protect] if isinstance(protect, str) else list(protect)
+    if not patterns:
+        return {}
     groups = [(group.name, names(group)) for group in channels.groups]
     already = {layer.name for layer in channels.protected}
     found: dict[str, str] = {}

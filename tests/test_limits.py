@@ -155,6 +155,8 @@ def test_a_name_that_protects_nothing_is_told_with_close_ones(wish: dict, messag
         ({"ceiling": {"a": 0}}, "ceiling of a=0 is not a whole number"),
         ({"ceiling": 2.5}, "ceiling=2.5 is not a whole number"),
         ({"round_to": 0}, "round_to=0 is not a whole number"),
+        ({"rounding": "off"}, "rounding='off' is not one of ceil, round, floor"),
+        ({"normalise": "l9"}, "normalise='l9' is not one of l2, mean, max, none"),
         ({"round_mode": "sideways"}, "round_mode='sideways' is not one of nearest, up, down"),
         ({"keep_at_least": 1}, r"keep_at_least=1 is not in \[0, 1\)"),
         ({"keep_at_least": -0.1}, r"keep_at_least=-0.1 is not in"),

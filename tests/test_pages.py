@@ -219,6 +219,23 @@ def test_limits_of_the_page_go_into_the_plan_and_the_job(full):
     assert parse(row.spec).pruning.floor == 3
 
 
+def filled_again() -> None:
+    import streamlit as st
+
+    from pages.ui import again, forms
+    from pruning.spec import PruneSettings
+
+    wish = PruneSettings(floor={"conv1": 4}, ceiling=9, protect=("conv1", "layer4.*"), round_to=8)
+    again.fill(prune=wish)
+    st.text(str(forms.form(PruneSettings(), "prune", fixed={"shares": {}}) == wish))
+
+
+def test_a_runs_limits_come_back_into_the_form():
+    app = AppTest.from_function(filled_again, default_timeout=30).run()
+    assert not app.exception
+    assert app.text[0].value == "True"
+
+
 @pytest.mark.parametrize(
     ("link", "says"),
     [
