@@ -1,7 +1,7 @@
 """Surgery: a plan cut into a network in one pass, one index_select per parameter dimension."""
 
 import copy
-from collections.abc import Callable, Iterable, Mapping
+from collections.abc import Callable, Mapping
 
 import numpy as np
 import torch
@@ -11,7 +11,7 @@ from torch.nn.modules.batchnorm import _NormBase
 from torch.nn.modules.conv import _ConvNd
 
 from pruning.attention import set_free
-from pruning.channels.map import Follow
+from pruning.channels.map import size
 from pruning.errors import UserError
 from pruning.plan import Plan
 
@@ -32,7 +32,7 @@ def prune(model: nn.Module, plan: Plan) -> nn.Module:
             nn.Parameter(smaller, requires_grad=tensor.requires_grad) if isinstance(tensor, nn.Parameter) else smaller
         )
     small = copy.deepcopy(model, memo)
-    set_numbers(small, plan.channels.follows)
+    set_numbers(dict(small.named_modules()), plan)
     return small
 
 
@@ -102,19 +102,17 @@ def memory_format(tensor: Tensor) -> torch.memory_format:
     return last if is_last and last is not None else torch.contiguous_format
 
 
-def set_numbers(model: nn.Module, follows: Iterable[Follow]) -> None:
-    """Make the layers' own numbers agree with their tensors; `follows`: those that the trace found in the network's code."""
-    tensors = stored(model)
-    for follow in follows:
-        module = model.get_submodule(follow.module)
-        value = tensors[follow.tensor].shape[follow.dimension] // follow.divisor
+def set_numbers(modules: Mapping[str, nn.Module], plan: Plan) -> None:
+    """Make the modules' own numbers agree with their cut tensors."""
+    kept = list(plan.kept().values())
+    for follow in plan.channels.follows:
+        module, value = modules[follow.module], size(follow.size, kept)
         if follow.place is not None:
-            numbers = list(getattr(module, follow.attribute))
-            numbers[follow.place] = value
-            setattr(module, follow.attribute, type(getattr(module, follow.attribute))(numbers))
+            old = getattr(module, follow.attribute)
+            setattr(module, follow.attribute, type(old)((*old[: follow.place], value, *old[follow.place + 1 :])))
         elif hasattr(module, follow.attribute):
             setattr(module, follow.attribute, value)
-    for module in model.modules():
+    for module in modules.values():
         set_sizes(module)
         set_free(module)
 

@@ -4,7 +4,7 @@ Numbers written in a network's Python (`x.view(n, 64, -1)`, a fixed scale) show 
 """
 
 import sys
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
 from typing import Any
 
@@ -28,6 +28,16 @@ class Step:
     inputs: tuple[Dims, ...]
     outputs: tuple[Dims | None, ...]  # None: a side output that no rule describes
     place: str = ""
+    inside: tuple[str, ...] = ()  # names of the modules that were running, the innermost first
+
+    def dimensions(self) -> Iterator[tuple[tuple[int, int], Array]]:
+        """((tensor, dimension), labels): what it makes, then what it reads."""
+        for i, dims in enumerate((*self.outputs, *self.inputs)):
+            yield from (((i, d), a) for d, a in enumerate(dims or ()))
+
+    def labels(self, where: tuple[int, int]) -> Array:
+        dims = (*self.outputs, *self.inputs)[where[0]]
+        return dims[where[1]] if dims else np.empty(0, np.int64)
 
 
 class Differs(BaseException):

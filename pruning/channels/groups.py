@@ -9,16 +9,16 @@ from torch.nn.modules.conv import _ConvNd
 
 from pruning.channels.labels import Array, Solution
 from pruning.channels.map import ChannelMap, Follow, Group, Linear, Protected, Term
-from pruning.channels.tape import Tape
+from pruning.channels.meta import Body
+from pruning.channels.tape import SINGLE, Number, Tape
 
 Place = tuple[str, int]  # (parameter or buffer, dimension)
 UNUSED = "the forward pass never uses it"
-SINGLE = "it has a single channel"
 COMPUTED = "its weight is computed from other parameters"
 
 
 def gather(
-    model: nn.Module, tape: Tape, input_shape: tuple[int, ...], follows: Iterable[Follow] = ()
+    body: Body, tape: Tape, input_shape: tuple[int, ...], numbers: Iterable[Number] = ()
 ) -> tuple[ChannelMap, Array]:
     """The map, and the unit of every label (-1: fixed)."""
     for name in tape.parameters.keys() - tape.used:
@@ -41,19 +41,24 @@ def gather(
         return simplify(factor, [form(a) for a in dims])
 
     moving = {n: [form(a) for a in dims] for n, dims in tape.parameters.items() if any(form(a)[1] for a in dims)}
-    stored = {**dict(model.named_parameters()), **dict(model.named_buffers())}
     channels = ChannelMap(
         groups=name_groups(tape, moving, prunable, solution),
-        protected=(*protect(tape, label_units, solution), *silent(model, tape)),
-        params=fold(term(1, tape.parameters[n]) for n, _ in model.named_parameters()),
+        protected=(*protect(tape, label_units, solution), *silent(body, tape)),
+        params=fold(term(1, tape.parameters[n]) for n in body.parameters),
         macs=fold(term(f, dims) for f, dims in tape.macs),
-        bytes=fold(term(t.element_size(), tape.parameters[n]) for n, t in stored.items()),
+        bytes=fold(term(t.element_size(), tape.parameters[n]) for n, t in body.tensors.items()),
         input_shape=input_shape,
         units={n: tuple(label_units[a] if form(a)[1] else None for a in tape.parameters[n]) for n in moving},
         makers=makers(tape, moving),
-        follows=tuple(f for f in (*tape.follows, *follows) if f.tensor in moving),
+        follows=tuple(follow(n, form(n.labels)) for n in (*tape.numbers.values(), *numbers) if form(n.labels)[1]),
     )
     return channels, label_units
+
+
+def follow(number: Number, form: Linear) -> Follow:
+    constant, parts = form
+    size = (constant // number.divisor, tuple((g, factor // number.divisor) for g, factor in parts))
+    return Follow(number.module, number.attribute, number.place, size)
 
 
 def members(tape: Tape, solution: Solution) -> list[Array]:
@@ -134,11 +139,11 @@ def protect(tape: Tape, label_units: Array, solution: Solution) -> tuple[Protect
     return tuple(Protected(name, units, reason) for (name, reason), units in found.items())
 
 
-def silent(model: nn.Module, tape: Tape) -> list[Protected]:
+def silent(body: Body, tape: Tape) -> list[Protected]:
     """Layers none of whose parameters were seen to make channels: unused ones, and weights computed from something else."""
     seen = {layer(name) for name, _ in tape.producers}
     found = []
-    for name, module in model.named_modules():
+    for name, module in body.modules.items():
         if isinstance(module, _ConvNd | nn.Linear) and name not in seen:
             own = [n for n in tape.parameters if n.startswith(f"{name}.")]
             reason = COMPUTED if tape.used & set(own) else UNUSED

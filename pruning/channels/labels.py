@@ -75,7 +75,7 @@ class Labels:
 
 def is_free(a: Array) -> bool:
     """Whether some index may still go."""
-    return bool((a > 0).any())
+    return bool(len(a) and (a[-1] > 0 or (a > 0).any()))
 
 
 @dataclass(frozen=True)

@@ -28,14 +28,12 @@ class Group:
 
 @dataclass(frozen=True)
 class Follow:
-    """A layer's own number that shrinks in step with one of its tensors: attribute = size of the dimension ÷ divisor."""
+    """A number that a module keeps (`groups`, `num_heads`, a split size) and that changes with the cut."""
 
     module: str
     attribute: str
     place: int | None  # in a list or tuple of numbers
-    tensor: str
-    dimension: int
-    divisor: int
+    size: Linear
 
 
 @dataclass(frozen=True)

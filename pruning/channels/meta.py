@@ -8,11 +8,10 @@ import torch
 from torch import Tensor, nn
 from torch.nn.modules.conv import _ConvNd
 
-from pruning.channels.map import Follow
 from pruning.errors import UserError
-from pruning.surgery import Positions, set_numbers
+from pruning.plan import Plan
+from pruning.surgery import Positions, positions, set_numbers
 
-Cut = Mapping[str, tuple[Positions | None, ...]]
 UNTRACEABLE = (  # part of torch's message, what it means, what to do
     (
         "cannot be called on meta tensors",
@@ -27,37 +26,53 @@ UNTRACEABLE = (  # part of torch's message, what it means, what to do
 )
 
 
+class Body:
+    """Where a network keeps its tensors, and under which names; looked up once."""
+
+    def __init__(self, model: nn.Module) -> None:
+        self.model = model
+        self.modules = dict(model.named_modules())
+        self.parameters = dict(model.named_parameters())
+        self.tensors = self.parameters | dict(model.named_buffers())
+        self.kernels = {  # weights of convolutions, also as parametrizations keep them
+            f"{name}.{place}"
+            for name, module in self.modules.items()
+            if isinstance(module, _ConvNd)
+            for place in ("weight", "parametrizations.weight.original", "parametrizations.weight.original1")
+        }
+        self.places = [
+            (store, key, tensor)
+            for module in self.modules.values()
+            for store in (module._parameters, module._buffers)
+            for key, tensor in store.items()
+            if tensor is not None
+        ]
+
+
 @contextmanager
-def on_meta(model: nn.Module, cut: Cut | None = None, follows: tuple[Follow, ...] = ()) -> Iterator[dict[str, Tensor]]:
+def on_meta(body: Body, plan: Plan | None = None) -> Iterator[dict[str, Tensor]]:
     """Put meta tensors in the place of all parameters and buffers; yields them by their first name.
 
-    `cut`: smaller ones, and the layers' own numbers changed to go with them.
+    `plan`: cut ones, and the modules' own numbers changed to go with them.
     """
-    places = [
-        (store, key, tensor)
-        for module in model.modules()
-        for store in (module._parameters, module._buffers)
-        for key, tensor in store.items()
-        if tensor is not None
-    ]
-    named = dict((*model.named_parameters(), *model.named_buffers()))
+    cut = positions(plan) if plan else {}
     twins = {
-        id(t): torch.empty(smaller(t, (cut or {}).get(name)), dtype=t.dtype, device="meta") for name, t in named.items()
+        name: torch.empty(smaller(t, cut.get(name)), dtype=t.dtype, device="meta") for name, t in body.tensors.items()
     }
-    before = [(module, dict(vars(module))) for module in model.modules()]
-    kinds = [(module, type(module)) for module in model.modules()] if cut else []
+    by_id = {id(t): twins[name] for name, t in body.tensors.items()}
+    modules = list(body.modules.values())
+    before = [(module, type(module), dict(vars(module))) for module in modules]
     try:
-        for store, key, tensor in places:
-            store[key] = twins[id(tensor)]  # type: ignore[assignment]
-        if cut:
-            set_numbers(model, follows)
-        yield {name: twins[id(t)] for name, t in named.items()}
+        for store, key, tensor in body.places:
+            store[key] = by_id[id(tensor)]
+        if plan:
+            set_numbers(body.modules, plan)
+        yield twins
     finally:
-        for store, key, tensor in places:
-            store[key] = tensor  # type: ignore[assignment]
-        for module, attributes in before:
+        for store, key, tensor in body.places:
+            store[key] = tensor
+        for module, kind, attributes in before:
             restore(module, attributes)
-        for module, kind in kinds:
             module.__class__ = kind
 
 
@@ -72,12 +87,6 @@ def smaller(tensor: Tensor, cut: tuple[Positions | None, ...] | None) -> list[in
     return [
         n if kept is None else len(kept) for n, kept in zip(tensor.shape, cut or (None,) * tensor.dim(), strict=True)
     ]
-
-
-def kernel_names(model: nn.Module) -> set[str]:
-    """Weights of convolutions, also as parametrizations keep them."""
-    places = ("weight", "parametrizations.weight.original", "parametrizations.weight.original1")
-    return {f"{name}.{p}" for name, module in model.named_modules() if isinstance(module, _ConvNd) for p in places}
 
 
 def cannot_run(shapes: str, error: Exception) -> UserError:

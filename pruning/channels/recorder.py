@@ -18,7 +18,7 @@ from pruning.channels.pointwise import pointwise, tensors
 from pruning.channels.reshapes import RESHAPES
 from pruning.channels.rules import RULES, Rule
 from pruning.channels.shapes import SHAPES
-from pruning.channels.source import place
+from pruning.channels.source import modules_around, place
 from pruning.channels.tape import Tape
 
 ALL_RULES: dict[str, Rule] = RULES | RESHAPES | INDEXING
@@ -91,11 +91,14 @@ class Recorder(TorchDispatchMode):  # type: ignore[no-untyped-call]
         tape, given = self.tape, tensors(args)
         inputs = tuple(tape.get(t) for t in given)  # before the op's labels are written: it may be in place
         tape.touch(given)
-        tape.place = place(sys._getframe(1), self.names) if self.names else ""
+        if self.names:
+            frame = sys._getframe(1)
+            tape.place = place(frame, self.names)
+            tape.inside = tuple(self.names.get(id(m), "") for m in modules_around(frame))
         describe(tape, op, args, out, outs)
         if not op.layout:
             outputs = tuple(tape.get(t) if tape.knows(t) else None for t in outs)
-            tape.steps.append(Step(op.name, constants(args), inputs, outputs, tape.place))
+            tape.steps.append(Step(op.name, constants(args), inputs, outputs, tape.place, tape.inside))
 
 
 def describe(tape: Tape, op: Op, args: Sequence[Any], out: Any, outs: list[Tensor]) -> None:

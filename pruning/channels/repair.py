@@ -1,36 +1,39 @@
 """Numbers that a network's Python keeps in its modules (`self.head_dim = 64`): which of them follow a cut dimension."""
 
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Callable, Iterator, Sequence
+from itertools import zip_longest
 
-from torch import Tensor, nn
+from torch import nn
 
-from pruning.channels.map import Follow
-from pruning.channels.meta import Cut
+from pruning.channels.certificate import Step
+from pruning.channels.labels import Array
+from pruning.channels.meta import Body
+from pruning.channels.tape import Number
 
-Sizes = tuple[object, ...]
+Moves = Callable[[Array], bool]  # whether some of the indices may go
+Where = tuple[int, int]  # which tensor of a step, which dimension of it
 
 
 def candidates(
-    model: nn.Module, around: Sequence[nn.Module], tensors: Mapping[str, Tensor], cuts: Sequence[Cut]
-) -> Iterator[list[Follow]]:
-    """Guesses, the innermost module's first: a number of a module that runs at a fault is the size of a dimension of one of
-    its own tensors, or an even part of it; alike in all modules of its class. The certificate judges.
+    body: Body, step: Step, around: Sequence[nn.Module], alike: Sequence[Step], moves: Moves
+) -> Iterator[list[Number]]:
+    """Guesses, the innermost module's first: a number of a module that runs at a fault is the size of a dimension of what the
+    op there reads or makes, or an even part of it; so in the other modules of the class. The certificate judges.
     """
-    names = {id(module): name for name, module in model.named_modules()}
-    for module in around:
-        tried: set[Sizes] = set()
-        owner = names.get(id(module), "?")
+    names = {id(module): name for name, module in body.modules.items()}
+    for depth, module in enumerate(around):
         for attribute, values in numbers(module).items():
-            for guess in guesses(owner, attribute, values, tensors):
-                becomes = [tuple(size_after(follow, cut, tensors) for follow in guess) for cut in cuts]
-                sizes = (attribute, *becomes)
-                if (
-                    None not in {n for after in becomes for n in after}
-                    and sizes not in tried
-                    and set(becomes) != {values}
-                ):
-                    tried.add(sizes)
-                    yield alike(model, module, guess, tensors)
+            twins = [(names.get(id(module), ""), values, step)]
+            for other in alike:
+                name = other.inside[depth] if depth < len(other.inside) else ""
+                twin = body.modules.get(name)
+                if type(twin) is type(module) and twin is not module:
+                    twins.append((name, numbers(twin).get(attribute, (0,)), other))
+            for ways in zip_longest(*(guesses(s, v, moves) for _, v, s in twins)):
+                rows = zip(twins, ways, strict=True)
+                found = [n for (name, v, s), way in rows for n in name_numbers(name, attribute, v, s, way or ())]
+                if found and ways[0]:
+                    yield found
 
 
 def numbers(module: nn.Module) -> dict[str, tuple[int, ...]]:
@@ -43,60 +46,40 @@ def numbers(module: nn.Module) -> dict[str, tuple[int, ...]]:
     return found
 
 
-def guesses(
-    owner: str, attribute: str, values: tuple[int, ...], tensors: Mapping[str, Tensor]
-) -> Iterator[tuple[Follow, ...]]:
-    """Every number of a list may follow the same tensor, or the first one child 0, the second one child 1 …"""
-    prefix = f"{owner}." if owner else ""
-    for name in [name for name in tensors if name.startswith(prefix)]:
-        parts = name.split(".")
-        if len(values) > 1 and "0" in parts:
-            at = len(parts) - 1 - parts[::-1].index("0")
-            names = [".".join((*parts[:at], str(i), *parts[at + 1 :])) for i in range(len(values))]
-        else:
-            names = [name] * len(values)
-        for d in range(tensors[name].dim()):
-            guess = follow(owner, attribute, values, names, d, tensors)
-            if guess:
-                yield guess
+def guesses(step: Step, values: Sequence[int], moves: Moves) -> Iterator[list[Where]]:
+    return parts(step, values, moves) if len(values) > 1 else sizes(step, values[0], moves)
 
 
-def follow(
-    owner: str,
-    attribute: str,
-    values: tuple[int, ...],
-    names: Sequence[str],
-    dimension: int,
-    tensors: Mapping[str, Tensor],
-) -> tuple[Follow, ...]:
-    """One Follow for each number, or none where a number does not divide the dimension."""
-    if any(n not in tensors or tensors[n].dim() <= dimension for n in names) or min(values) < 1:
-        return ()
-    sizes = [tensors[n].shape[dimension] for n in names]
-    if any(size % value for size, value in zip(sizes, values, strict=True)):
-        return ()
-    places = range(len(values)) if len(values) > 1 else (None,)
-    rows = zip(places, names, sizes, values, strict=True)
-    return tuple(Follow(owner, attribute, i, name, dimension, size // value) for i, name, size, value in rows)
+def sizes(step: Step, value: int, moves: Moves) -> Iterator[list[Where]]:
+    """Dimensions that move and that the number divides; those of its own size first."""
+    found: dict[int, tuple[int, Where]] = {}
+    for where, a in step.dimensions():
+        if moves(a) and value > 1 and len(a) % value == 0:
+            found.setdefault(id(a), (len(a) // value, where))
+    yield from ([where] for _, where in sorted(found.values()))
 
 
-def size_after(follow: Follow, cut: Cut, tensors: Mapping[str, Tensor]) -> int | None:
-    """What the number becomes in a cut network; None where it would not be whole."""
-    kept = cut[follow.tensor][follow.dimension] if follow.tensor in cut else None
-    size = tensors[follow.tensor].shape[follow.dimension] if kept is None else len(kept)
-    return None if size % follow.divisor else size // follow.divisor
+def parts(step: Step, values: Sequence[int], moves: Moves) -> Iterator[list[Where]]:
+    """The sizes of all that the op makes, along one dimension; or a shape, in which each number is a dimension of its own size."""
+    dims = step.outputs[0]
+    if len(step.outputs) == len(values) and dims is not None:
+        yield from ([(i, d) for i in range(len(values))] for d, a in enumerate(dims) if len(a) == values[0])
+    known = [where for where, a in step.dimensions() if moves(a)]
+    shape = [next((w for w in known if len(step.labels(w)) == value), (-1, -1)) for value in values]
+    if any(where != (-1, -1) for where in shape):
+        yield shape
 
 
-def alike(
-    model: nn.Module, module: nn.Module, guess: tuple[Follow, ...], tensors: Mapping[str, Tensor]
-) -> list[Follow]:
-    """The same guess for every module of the class in which the numbers divide the same dimensions."""
-    owner, attribute = guess[0].module, guess[0].attribute
-    paths = [f.tensor.removeprefix(f"{owner}." if owner else "") for f in guess]
-    found = list(guess)
-    for name, other in model.named_modules():
-        values = numbers(other).get(attribute, ()) if type(other) is type(module) and other is not module else ()
-        if len(values) == len(guess):
-            names = [f"{name}.{path}" if name else path for path in paths]
-            found += follow(name, attribute, values, names, guess[0].dimension, tensors)
+def name_numbers(
+    module: str, attribute: str, values: Sequence[int], step: Step, guess: Sequence[Where]
+) -> list[Number]:
+    """The guess for one module; nothing where the numbers do not divide the dimensions."""
+    found = []
+    for i, (value, where) in enumerate(zip(values, guess, strict=False)):
+        if where == (-1, -1):
+            continue
+        size = len(step.labels(where))
+        if value < 1 or size % value:
+            return []
+        found.append(Number(module, attribute, i if len(values) > 1 else None, step.labels(where), size // value))
     return found

@@ -20,8 +20,14 @@ def empty(shape: Sequence[int], like: Tensor) -> Tensor:
     return torch.empty(shape, dtype=like.dtype, device="meta")
 
 
+def twin(x: Tensor) -> Tensor:
+    """empty_like, which is Python on meta."""
+    return torch.empty_strided(x.shape, x.stride(), dtype=x.dtype, device="meta")
+
+
 def same(args: Sequence[Any]) -> Outputs:
-    return torch.empty_like(args[0]) if args[0].is_floating_point() else None
+    x = args[0]
+    return twin(x) if x.is_floating_point() and x.is_contiguous() else None
 
 
 def inplace(args: Sequence[Any]) -> Outputs:
@@ -34,14 +40,14 @@ def combined(args: Sequence[Any]) -> Outputs:
     """Two operands of one type: the wider one's shape, where it is clear which that is."""
     a, b = args[:2]
     if not isinstance(b, Tensor):
-        return torch.empty_like(a) if a.is_floating_point() and isinstance(b, int | float) else None
+        return same((a,)) if isinstance(b, int | float) else None
     if not isinstance(a, Tensor) or a.dtype != b.dtype or not contiguous((a, b)):
         return None
     if a.shape == b.shape:
-        return torch.empty_like(a)
+        return twin(a)
     wide, narrow = (a, b) if (a.dim(), a.numel()) >= (b.dim(), b.numel()) else (b, a)
     pairs = zip(reversed(wide.shape), reversed(narrow.shape), strict=False)
-    return torch.empty_like(wide) if all(m in (1, n) for n, m in pairs) else None
+    return twin(wide) if all(m in (1, n) for n, m in pairs) else None
 
 
 def convolution(args: Sequence[Any]) -> Outputs:
@@ -63,7 +69,7 @@ def norm(args: Sequence[Any]) -> Outputs:
     """Batch norm in eval mode, whose channels fit; the saved statistics are of no use."""
     x, *vectors = args[:5]
     fits = all(v is None or (isinstance(v, Tensor) and v.shape == x.shape[1:2]) for v in vectors)
-    return (torch.empty_like(x), empty((0,), x), empty((0,), x)) if fits and x.is_contiguous() else None
+    return (twin(x), empty((0,), x), empty((0,), x)) if fits and x.is_contiguous() else None
 
 
 def batch_norm(args: Sequence[Any]) -> Outputs:
@@ -75,7 +81,7 @@ def layer_norm(args: Sequence[Any]) -> Outputs:
     fits = x.shape[-len(shape) :] == torch.Size(shape) and all(
         v is None or v.shape == torch.Size(shape) for v in vectors
     )
-    return (torch.empty_like(x), empty((0,), x), empty((0,), x)) if fits and x.is_contiguous() else None
+    return (twin(x), empty((0,), x), empty((0,), x)) if fits and x.is_contiguous() else None
 
 
 def addmm(args: Sequence[Any]) -> Outputs:

@@ -8,10 +8,25 @@ from typing import Any
 import numpy as np
 from torch import Tensor
 
-from pruning.channels.labels import Array, Labels, is_free
-from pruning.channels.map import Follow
+from pruning.channels.labels import MEETS, Array, Labels, is_free
 
 Dims = tuple[Array, ...]  # one label array per tensor dimension
+SINGLE = "it has a single channel"
+
+
+@dataclass(frozen=True, eq=False)
+class Number:
+    """A module's own number: so many of these indices as stay, ÷ divisor."""
+
+    module: str
+    attribute: str
+    place: int | None  # in a list or tuple of numbers
+    labels: Array
+    divisor: int
+
+    @property
+    def key(self) -> tuple[str, str, int | None]:
+        return self.module, self.attribute, self.place
 
 
 @dataclass
@@ -20,12 +35,13 @@ class Tape:
     labels: Labels = field(default_factory=Labels)
     parameters: dict[str, Dims] = field(default_factory=dict)  # parameters and buffers by name
     producers: dict[tuple[str, int], None] = field(default_factory=dict)  # (parameter, dimension), in order of use
-    follows: dict[Follow, None] = field(default_factory=dict)  # a layer's own numbers that change with its tensors
+    numbers: dict[tuple[str, str, int | None], Number] = field(default_factory=dict)  # that change with the cut
     splits: list[tuple[str, Array]] = field(default_factory=list)  # (place, labels) of every choice inside | whole
     used: set[str] = field(default_factory=set)
     macs: list[tuple[int, Dims]] = field(default_factory=list)
     steps: list[Any] = field(default_factory=list)  # certificate.Step of every op, of the latest run
-    place: str = ""  # where in the source the present op is, when that is asked for
+    place: str = ""  # where in the source the present op is, when that is asked for …
+    inside: tuple[str, ...] = ()  # … and in which modules, the innermost first
     counting: bool = True
     # The tensor is kept with its labels: an id is used again after its death.
     _dims: dict[int, tuple[Tensor, Dims]] = field(default_factory=dict)
@@ -41,8 +57,10 @@ class Tape:
         """
         if name not in self.parameters:
             free = 2 if spatial else tensor.dim()
-            kernel = (self.labels.fixed(n) for n in tensor.shape[free:])
-            self.parameters[name] = (*(self.labels.fresh(n) for n in tensor.shape[:free]), *kernel)
+            self.parameters[name] = tuple(
+                self.labels.fresh(n) if n > 1 and d < free else self.labels.fixed(n, SINGLE if n == 1 else MEETS)
+                for d, n in enumerate(tensor.shape)
+            )
             for d, a in enumerate(self.parameters[name]):
                 if len(a) and a[0] > 0:
                     self._starts.append(int(a[0]))
@@ -79,8 +97,9 @@ class Tape:
         """The attribute of the layer that owns the parameter is `value` and shrinks in step with that dimension."""
         name = self._names.get(id(tensor))
         if name:
-            size = tensor.shape[dimension]
-            self.follows[Follow(name.rpartition(".")[0], attribute, None, name, dimension, size // value)] = None
+            labels = self.get(tensor)[dimension]
+            number = Number(name.rpartition(".")[0], attribute, None, labels, len(labels) // value)
+            self.numbers[number.key] = number
 
     def cut_whole(self, a: Array) -> bool:
         """Whether the blocks that `a` is split into here are removed as a whole, or else inside of each."""

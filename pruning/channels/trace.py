@@ -1,8 +1,9 @@
 """Runs of the network on the meta device under a dispatch mode, and what is learned when a cut one does not follow."""
 
-from collections.abc import Iterable, Iterator, Mapping
+import itertools
+from collections.abc import Iterator, Mapping
 from contextlib import contextmanager
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from typing import Any
 
 import numpy as np
@@ -14,14 +15,13 @@ from pruning.attention import freed
 from pruning.channels.certificate import Differs, Probe, Step, labels_kept, probe_plans
 from pruning.channels.groups import gather
 from pruning.channels.labels import Array
-from pruning.channels.map import ChannelMap, Follow
-from pruning.channels.meta import Cut, cannot_run, kernel_names, on_meta
+from pruning.channels.map import ChannelMap
+from pruning.channels.meta import Body, cannot_run, on_meta
 from pruning.channels.recorder import Recorder
 from pruning.channels.repair import candidates
-from pruning.channels.tape import EVERYWHERE, Tape
+from pruning.channels.tape import EVERYWHERE, Number, Tape
 from pruning.errors import UserError
 from pruning.plan import Plan
-from pruning.surgery import positions
 
 ROUNDS = 60  # a network with more hard-coded numbers than this is left alone
 ATTEMPTS = 60  # guesses at one fault
@@ -39,7 +39,7 @@ def trace(model: nn.Module, example_input: Any, *, blocks: str = "inside") -> Ch
     if blocks not in ("inside", "whole"):
         raise UserError(f"blocks={blocks!r} is not one of inside, whole")
     with quiet(model), freed(model):
-        study = Study(model, example_input, frozenset([EVERYWHERE] if blocks == "whole" else []))
+        study = Study(Body(model), example_input, frozenset([EVERYWHERE] if blocks == "whole" else []))
         study.record()
         for _ in range(ROUNDS):
             channels, label_units = study.gather()
@@ -66,44 +66,44 @@ class Fault:
 class Study:
     """One network under study: what was recorded, and what its faults have taught."""
 
-    model: nn.Module
+    body: Body
     example_input: Any
     whole: frozenset[str]
     located: bool = False
     tape: Tape = field(default_factory=Tape)
     steps: list[Step] = field(default_factory=list)
     pins: list[Array] = field(default_factory=list)
-    follows: dict[Follow, None] = field(default_factory=dict)
+    numbers: dict[tuple[str, str, int | None], Number] = field(default_factory=dict)
 
     def record(self) -> None:
         """Run the dense network, in eval mode, and in train mode, which shows auxiliary heads."""
-        names = {id(m): name for name, m in self.model.named_modules()} if self.located else {}
+        names = {id(m): name for name, m in self.body.modules.items()} if self.located else {}
         self.tape = Tape(self.whole)
-        with on_meta(self.model) as tensors:
-            self.steps = run(self.model, Recorder(self.tape, names=names), tensors, self.example_input, train=False)
+        with on_meta(self.body) as tensors:
+            self.steps = run(self.body, Recorder(self.tape, names=names), tensors, self.example_input, train=False)
             self.tape.counting = False
-            run(self.model, Recorder(self.tape, names=names), tensors, self.example_input, train=True)
+            run(self.body, Recorder(self.tape, names=names), tensors, self.example_input, train=True)
         for a in self.pins:
             self.tape.labels.pin(a, HARD_CODED)
 
     def gather(self) -> tuple[ChannelMap, Array]:
         given = self.example_input
         shape = tuple(given.shape[1:]) if isinstance(given, Tensor) else ()
-        return gather(self.model, self.tape, shape, self.follows)
+        return gather(self.body, self.tape, shape, self.numbers.values())
 
     def first_fault(self, channels: ChannelMap, label_units: Array) -> Fault | None:
         for plan in probe_plans(channels):
-            fault = self.probe(plan, label_units, channels.follows)
+            fault = self.probe(plan, label_units)
             if fault:
                 return fault
         return None
 
-    def probe(self, plan: Plan, label_units: Array, follows: Iterable[Follow]) -> Fault | None:
+    def probe(self, plan: Plan, label_units: Array) -> Fault | None:
         """Run the network cut by `plan`, up to the first op that differs."""
         probe, error = Probe(self.steps, labels_kept(plan, label_units)), None
-        with on_meta(self.model, positions(plan), tuple(follows)) as tensors:
+        with on_meta(self.body, plan) as tensors:
             try:
-                run(self.model, Recorder(Tape(), probe), tensors, self.example_input, train=False)
+                run(self.body, Recorder(Tape(), probe), tensors, self.example_input, train=False)
             except Differs:
                 pass
             except UserError as raised:
@@ -116,31 +116,35 @@ class Study:
         if not self.located:
             self.located = True
             return self.record()
-        found = self.repair(fault, channels, label_units)
-        if found:
-            return self.follows.update(dict.fromkeys(found))
+        if self.repair(fault, label_units):
+            return None
         places = self.blocks_at(fault, channels, label_units)
         if places:
             self.whole |= places
-            self.follows.clear()  # they were learned from other blocks
+            self.numbers.clear()  # they were learned from other blocks
             return self.record()
         self.pin(fault, label_units)
         return None
 
-    def repair(self, fault: Fault, channels: ChannelMap, label_units: Array) -> list[Follow]:
-        known = {(f.module, f.attribute, f.place) for f in channels.follows}
-        plans = [fault.plan, *(p for p in probe_plans(channels) if p.keep != fault.plan.keep)]
-        cuts: list[Cut] = [positions(plan) for plan in plans]
-        tensors = dict(self.model.named_parameters())
-        for number, found in enumerate(candidates(self.model, fault.around, tensors, cuts)):
-            fresh = [f for f in found if (f.module, f.attribute, f.place) not in known]
-            if number > ATTEMPTS:
-                break
-            if fresh:
-                then = self.probe(fault.plan, label_units, (*channels.follows, *fresh))
-                if then is None or then.number > fault.number:
-                    return fresh
-        return []
+    def repair(self, fault: Fault, label_units: Array) -> bool:
+        """Whether a number was found that follows."""
+        guesses = candidates(
+            self.body, fault.step, fault.around, self.alike(fault), lambda a: bool((label_units[a] >= 0).any())
+        )
+        before = dict(self.numbers)
+        for guess in itertools.islice(guesses, ATTEMPTS):
+            fresh = {n.key: n for n in guess if n.key not in before}
+            self.numbers = before | fresh
+            channels, units = self.gather() if fresh else (None, label_units)
+            then = self.probe(replace(fault.plan, channels=channels), units) if channels else fault
+            if then is None or then.number > fault.number:
+                return True
+        self.numbers = before
+        return False
+
+    def alike(self, fault: Fault) -> list[Step]:
+        """The same op in other modules of the class."""
+        return [s for s in self.steps if s.name == fault.step.name and s.place == fault.step.place]
 
     def blocks_at(self, fault: Fault, channels: ChannelMap, label_units: Array) -> set[str]:
         """Places where a group that the fault touches was split into blocks, that are not yet cut as a whole."""
@@ -156,8 +160,7 @@ class Study:
 
     def pin(self, fault: Fault, label_units: Array) -> None:
         """Pin what the op touches, and the same ops of other modules of the class; or all of the modules around it."""
-        alike = [s for s in self.steps if s.name == fault.step.name and s.place == fault.step.place]
-        found = [a for step in alike for a in arrays(step) if np.any(label_units[a] >= 0)]
+        found = [a for step in self.alike(fault) for a in arrays(step) if np.any(label_units[a] >= 0)]
         if not found:
             found = self.outward(fault, label_units)
         for a in found:
@@ -166,8 +169,8 @@ class Study:
 
     def outward(self, fault: Fault, label_units: Array) -> list[Array]:
         """Labels of all parameters of the innermost module around the fault that still has some that may go."""
-        names = {id(m): name for name, m in self.model.named_modules()}
-        for module in (*fault.around, self.model):
+        names = {id(m): name for name, m in self.body.modules.items()}
+        for module in (*fault.around, self.body.model):
             prefix = f"{names.get(id(module), '')}.".removeprefix(".")
             own = [a for name, dims in self.tape.parameters.items() if name.startswith(prefix) for a in dims]
             if any(np.any(label_units[a] >= 0) for a in own):
@@ -180,21 +183,19 @@ def arrays(step: Step) -> list[Array]:
 
 
 def run(
-    model: nn.Module, recorder: Recorder, tensors: Mapping[str, Tensor], example_input: Any, *, train: bool
+    body: Body, recorder: Recorder, tensors: Mapping[str, Tensor], example_input: Any, *, train: bool
 ) -> list[Step]:
     """Run on meta tensors of one example, or two to train; writes to the tape; outputs are pinned. The steps it took."""
     tape = recorder.tape
-    model.train(train)
-    trained = {name for name, _ in model.named_parameters()}
-    kernels = kernel_names(model)
+    body.model.train(train)
     for name, tensor in tensors.items():
-        tape.register(name, tensor, trained=name in trained, spatial=name in kernels)
+        tape.register(name, tensor, trained=name in body.parameters, spatial=name in body.kernels)
     dtype = next((t.dtype for t in tensors.values() if t.is_floating_point()), torch.float32)
     args, named = inputs(example_input)
     args, named = tree_map(lambda t: as_meta(tape, t, 2 if train else 1, dtype), (args, named))
     try:
         with torch.no_grad(), recorder:
-            output = model(*args, **named)
+            output = body.model(*args, **named)
     except FAILURES as error:
         shapes = ", ".join(str(tuple(t.shape)) for t in tree_leaves((args, named)) if isinstance(t, Tensor))
         raise cannot_run(shapes, error) from error
