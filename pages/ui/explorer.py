@@ -19,7 +19,7 @@ SPREADS = {
     Spread.UNIFORM: "Same share of every group",
     Spread.GROUPS: "Only chosen groups",
     Spread.GLOBAL: "Lowest scores anywhere",
-    Spread.ISOMORPHIC: "Lowest scores among alike groups",
+    Spread.ISOMORPHIC: "Lowest among alike groups",
     Spread.PER_LAYER: "n filters of every group",
     Spread.TOTAL: "n filters anywhere",
 }

@@ -72,7 +72,7 @@ def sweep(row: Row, wish: PruneSettings) -> None:
     fits = wish.spread in BY_SHARE
     if not fits:
         st.caption(
-            "A sweep needs a spread by share: “Same share of every group”, “Lowest scores anywhere” or “… among alike groups”."
+            "A sweep needs a spread by share: “Same share of every group”, “Lowest scores anywhere” or “Lowest among alike groups”."
         )
     elif wish.shares:
         st.caption("Groups whose share you set by hand keep it in every run of the sweep.")
