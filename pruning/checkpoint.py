@@ -130,9 +130,15 @@ def changed_numbers(model: nn.Module, original: nn.Module) -> dict[str, dict[str
 
 
 def composed(kept: Mapping[str, list[list[int]]], plan: Plan | None) -> dict[str, list[list[int]]]:
-    """Kept units of the dense network after `plan` cut a network that had kept `kept` of them."""
+    """Kept units of the dense network after `plan` cut a network that had kept `kept` of them.
+
+    A group that has other units after the first cut (a grouped convolution that became depthwise) is left out.
+    """
     before = {name: indices(spans) for name, spans in kept.items()}
-    return {name: ranges(units) for name, units in continued(before, plan.keep if plan else {}).items()}
+    sizes = {group.name: group.units for group in plan.channels.groups} if plan else {}
+    other = {name for name in before if sizes.get(name, len(before[name])) != len(before[name])}
+    both = continued(before, {n: k for n, k in plan.keep.items() if n not in other} if plan else {})
+    return {name: ranges(units) for name, units in both.items() if name not in other}
 
 
 def fill(network: nn.Module, tensors: Mapping[str, Tensor], path: Path | str) -> None:

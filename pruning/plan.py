@@ -45,8 +45,11 @@ class Plan:
         """One plan for this plan's network that does what this one and then `later` do.
 
         `later` was made for the network that this plan leaves. Kept units are ORIGINAL indices. Raises UserError when it was
-        made for another network, or cuts units that this network cannot lose one by one.
+        made for another network, or parts channels that this one can only lose together (a grouped convolution that a first
+        cut made depthwise, say).
         """
+        if self.counts().params != later.channels.counts().params:
+            raise UserError(ANOTHER, do=AGAIN)
         if self.channels.units and later.channels.units:
             return Plan(self.channels, split(self.channels, composed(self, later)))
         left = self.kept()
@@ -82,6 +85,7 @@ FIXED = -1  # the unit of a position that no group holds
 Dims = tuple[NDArray[np.int64] | None, ...]  # the unit at each index of each dimension; None: all fixed
 ANOTHER = "the later plan was made for another network than the one that this plan leaves"
 AGAIN = "Trace the pruned network and make the later plan for it."
+TOGETHER = "the later plan parts channels that the first network can only lose together"
 
 
 def continued(first: Mapping[str, Sequence[int]], later: Mapping[str, Sequence[int]]) -> dict[str, tuple[int, ...]]:
@@ -93,34 +97,36 @@ def continued(first: Mapping[str, Sequence[int]], later: Mapping[str, Sequence[i
 
 
 def composed(first: Plan, later: Plan) -> NDArray[np.bool_]:
-    """Whether each unit of the first network is left by both plans. Units are matched by the positions that they hold."""
+    """Whether each unit of the first network is left by both plans, judged by the positions that units hold in the tensors."""
     stays, later_stays = first.stays(), later.stays()
     ours, theirs = first.channels.units, later.channels.units
-    pairs = {
-        pair for name, dims in ours.items() for pair in matched(dims, theirs.get(name, (None,) * len(dims)), stays)
-    }
-    partner = dict(pairs)
-    if theirs.keys() - ours.keys() or len(partner) < len(pairs) or partner.get(FIXED, FIXED) != FIXED:
+    if theirs.keys() - ours.keys():
         raise UserError(ANOTHER, do=AGAIN)
-    if {*range(len(later_stays))} - {*partner.values()}:
-        raise UserError(ANOTHER, do=AGAIN)
-    stays[[unit for unit, other in partner.items() if other != FIXED and not later_stays[other]]] = False
-    return stays
+    kept, gone = np.zeros((2, len(stays) + 1), bool)  # the last is FIXED
+    for name, dims in ours.items():
+        for before, after in zip(dims, theirs.get(name, (None,) * len(dims)), strict=True):
+            left, goes = fates(before, after, stays, later_stays)
+            kept[left[~goes]] = gone[left[goes]] = True
+    if (kept & gone).any() or gone[FIXED]:
+        raise UserError(TOGETHER, do="Cut such channels as this network's groups have them.")
+    return stays & ~gone[:-1]
 
 
-def matched(ours: Dims, theirs: Dims, stays: NDArray[np.bool_]) -> set[tuple[int, int]]:
-    """(unit of the first network, unit of the later one) at every position of a tensor that the first plan leaves."""
-    pairs: set[tuple[int, int]] = set()
-    for before, after in zip(ours, theirs, strict=True):
-        left = None if before is None else before[(before == FIXED) | stays[before]]
-        if left is None or after is None:
-            known = left if after is None else after
-            pairs |= {(u, FIXED) if after is None else (FIXED, u) for u in set([] if known is None else known.tolist())}
-        elif len(left) != len(after):
-            raise UserError(ANOTHER, do=AGAIN)
-        else:
-            pairs |= set(zip(left.tolist(), after.tolist(), strict=True))
-    return pairs
+def fates(
+    before: NDArray[np.int64] | None,
+    after: NDArray[np.int64] | None,
+    stays: NDArray[np.bool_],
+    later: NDArray[np.bool_],
+) -> tuple[NDArray[np.int64], NDArray[np.bool_]]:
+    """Of a dimension's positions that the first plan leaves: the unit of each, and whether the later plan removes it."""
+    if before is None:
+        before = np.full(0 if after is None else len(after), FIXED)
+    left = before[(before == FIXED) | stays[before]]
+    if after is None:
+        return left, np.zeros(len(left), bool)
+    if len(left) != len(after):
+        raise UserError(ANOTHER, do=AGAIN)
+    return left, (after != FIXED) & ~later[after]
 
 
 def split(channels: ChannelMap, stays: NDArray[np.bool_]) -> dict[str, tuple[int, ...]]:

@@ -13,7 +13,9 @@ from torch import nn
 
 import models
 from pruning import allocate, checkpoint, prune, score, trace
+from pruning.channels.map import ChannelMap, Group
 from pruning.errors import UserError
+from pruning.plan import Plan
 
 ROOT = Path(__file__).parent.parent
 NETWORKS = ["fashion-cnn", "scnnb", "resnet20-cifar", "mobilenet_v2", "googlenet", "iris-mlp"]
@@ -64,6 +66,12 @@ def test_kept_units_of_a_twice_pruned_network_are_those_of_the_dense_one(tmp_pat
     units = [i for start, stop in kept for i in range(start, stop)]
     assert torch.equal(dense.conv1.weight[units], twice.conv1.weight)
     assert checkpoint.recipe(tmp_path / "1")["extra"] == {"note": 1}
+
+
+def test_a_group_that_a_first_cut_gave_other_units_is_left_out_of_the_recipe():
+    groups = (Group("grouped", 4, ("grouped",), ()), Group("conv", 2, ("conv",), ()))
+    plan = Plan(ChannelMap(groups, (), (), (), ()), {"grouped": (0, 3), "conv": (1,)})
+    assert checkpoint.composed({"grouped": [[1, 2]], "conv": [[3, 5]]}, plan) == {"conv": [[4, 5]]}
 
 
 def test_a_parameter_in_two_places_stays_one(tmp_path):

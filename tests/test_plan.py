@@ -129,6 +129,18 @@ def test_a_plan_of_as_many_units_at_other_places_is_refused() -> None:
         first.then(later)
 
 
+def test_channels_that_a_first_cut_made_free_cannot_be_parted_in_the_original_network() -> None:
+    layers = [nn.Conv2d(1, 8, 1), nn.Conv2d(8, 8, 1, groups=4), nn.Flatten(), nn.Linear(8 * 16, 3)]
+    dense = nn.Sequential(*layers)
+    channels = traced(dense)  # the same positions in each of the four blocks
+    assert [group.units for group in channels.groups] == [2, 2]
+    first = Plan(channels, {group.name: (1,) for group in channels.groups})
+    later = traced(once := prune(dense, first))  # now depthwise: four channels, each on its own
+    with pytest.raises(UserError, match="only lose together"):
+        first.then(Plan(later, {later.groups[0].name: (0, 2, 3)}))
+    assert same(prune(dense, first.then(Plan(later, {}))), once)
+
+
 @settings(max_examples=25, deadline=None)
 @given(st.integers(0, 2**32 - 1))
 def test_what_is_undone_and_pruned_again_is_the_same(seed: int) -> None:

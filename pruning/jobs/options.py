@@ -34,7 +34,8 @@ SPECS: dict[str, type[BaseModel]] = {
     "inspect": InspectSpec,
     "prepare": PrepareSpec,
 }
-LISTS = ("--criteria", "--shares", "--pruning.shares", "--pruning.protect")  # take several values, apart by spaces or commas
+# Take several values, apart by spaces or commas.
+LISTS = ("--criteria", "--shares", "--pruning.shares", "--pruning.protect")
 VARIED = ("--pruning.criterion", "--pruning.share")  # what a sweep sets itself
 METAVARS = {
     "--parent": "RUN",
