@@ -46,10 +46,12 @@ class FreeMultiheadAttention(nn.MultiheadAttention):
     def projections(self) -> Iterator[tuple[Tensor, Tensor | None]]:
         """Weight and bias of query, key and value."""
         of_value = self.out_proj.weight.shape[1]
-        of_query = (len(self.in_proj_weight) - of_value) // 2
-        sizes = [of_query, of_query, of_value]
+        rows = 2 * len(self.q_proj_weight) + of_value if self.in_proj_weight is None else len(self.in_proj_weight)
+        sizes = [(rows - of_value) // 2, (rows - of_value) // 2, of_value]
+        apart = (self.q_proj_weight, self.k_proj_weight, self.v_proj_weight)
+        weights = apart if self.in_proj_weight is None else torch.split(self.in_proj_weight, sizes)
         biases = (None,) * 3 if self.in_proj_bias is None else torch.split(self.in_proj_bias, sizes)
-        return zip(torch.split(self.in_proj_weight, sizes), biases, strict=True)
+        return zip(weights, biases, strict=True)
 
     def heads(self, x: Tensor, weight: Tensor, bias: Tensor | None) -> Tensor:
         """(N, L, E) → (N, heads, L, d)."""
@@ -63,20 +65,20 @@ def hidden(scores: Tensor, mask: Tensor) -> Tensor:
 
 
 def is_plain(module: nn.Module) -> bool:
-    """Whether it is torch's own attention, with one matrix for query, key and value, and nothing added to the keys."""
-    return (
-        type(module) is nn.MultiheadAttention
-        and module._qkv_same_embed_dim
-        and module.bias_k is None
-        and not module.add_zero_attn
-    )
+    """Whether it is torch's own attention, with nothing added to the keys."""
+    return type(module) is nn.MultiheadAttention and module.bias_k is None and not module.add_zero_attn
 
 
 def set_free(module: nn.Module) -> None:
     """Give a cut attention the class that can run it."""
     if isinstance(module, nn.MultiheadAttention) and is_plain(module):
         width = module.embed_dim
-        if module.in_proj_weight.shape != (3 * width, width) or module.out_proj.weight.shape != (width, width):
+        dense = [(width, width), (width, module.kdim), (width, module.vdim)]
+        apart = [module.q_proj_weight, module.k_proj_weight, module.v_proj_weight]
+        shapes = [(3 * width, width)] if module.in_proj_weight is not None else dense
+        weights = [module.in_proj_weight] if module.in_proj_weight is not None else apart
+        pairs = zip([*shapes, (width, width)], [*weights, module.out_proj.weight], strict=True)
+        if any(weight.shape != shape for shape, weight in pairs):
             module.__class__ = FreeMultiheadAttention
 
 

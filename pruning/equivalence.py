@@ -1,16 +1,16 @@
 """Proof by measurement: the pruned network equals its masked original, in float64, on sampled inputs."""
 
-import copy
 from collections.abc import Iterator
 from typing import Any
 
 import torch
 from torch import Tensor, nn
-from torch.utils._pytree import tree_leaves, tree_map
+from torch.utils._pytree import tree_map
 
 from pruning.errors import UserError
+from pruning.outputs import output_tensors
 from pruning.plan import Plan
-from pruning.surgery import masked
+from pruning.surgery import duplicate, masked
 
 TOLERANCE = 1e-9
 
@@ -61,11 +61,11 @@ def approximations(plan: Plan) -> Iterator[str]:
 
 def outputs(model: nn.Module, inputs: Any) -> list[Tensor]:
     """All output tensors of a float64 copy on the CPU, in eval mode; raises UserError when it cannot run."""
-    twin = copy.deepcopy(model).to("cpu", torch.float64).eval()
+    twin = duplicate(model, {}).to("cpu", torch.float64).eval()
     given = tree_map(on_cpu, tuple(inputs) if isinstance(inputs, tuple | list) else (inputs,))
     try:
         with torch.no_grad():
-            return [t for t in tree_leaves(twin(*given)) if isinstance(t, Tensor)]
+            return list(output_tensors(twin(*given)))
     except RuntimeError as error:
         raise UserError(f"the network cannot run on the example input: {error}") from error
 

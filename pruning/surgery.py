@@ -9,6 +9,7 @@ from numpy.typing import NDArray
 from torch import Tensor, nn
 from torch.nn.modules.batchnorm import _NormBase
 from torch.nn.modules.conv import _ConvNd
+from torch.nn.utils import parametrize
 
 from pruning.attention import set_free
 from pruning.channels.map import size
@@ -31,7 +32,7 @@ def prune(model: nn.Module, plan: Plan) -> nn.Module:
         memo[id(tensor)] = (
             nn.Parameter(smaller, requires_grad=tensor.requires_grad) if isinstance(tensor, nn.Parameter) else smaller
         )
-    small = copy.deepcopy(model, memo)
+    small = duplicate(model, memo)
     set_numbers(dict(small.named_modules()), plan)
     return small
 
@@ -39,7 +40,7 @@ def prune(model: nn.Module, plan: Plan) -> nn.Module:
 def masked(model: nn.Module, plan: Plan) -> nn.Module:
     """A copy in which everything that belongs to a removed unit is zero: the function that pruning must reproduce."""
     fits(model, plan)
-    twin = copy.deepcopy(model)
+    twin = duplicate(model, {})
     cut = positions(plan)
     with torch.no_grad():
         for name, parameter in twin.named_parameters():
@@ -48,6 +49,15 @@ def masked(model: nn.Module, plan: Plan) -> nn.Module:
                     gone = np.setdiff1d(np.arange(parameter.shape[d]), kept)
                     parameter.index_fill_(d, torch.from_numpy(gone).to(parameter.device), 0)
     return twin
+
+
+def duplicate(model: nn.Module, memo: dict[int, object]) -> nn.Module:
+    """A deep copy; tensors that a hook left in a module, and that know where they came from, are copied without that."""
+    for module in model.modules():
+        for value in vars(module).values():
+            if isinstance(value, Tensor) and value.grad_fn is not None:
+                memo[id(value)] = value.detach().clone()
+    return copy.deepcopy(model, memo)
 
 
 def stored(model: nn.Module) -> dict[str, Tensor]:
@@ -124,14 +134,24 @@ def set_sizes(module: nn.Module) -> None:
             update(module)
 
 
+def weight_of(module: nn.Module) -> Tensor:
+    """The weight, or what a parametrization computes it from: computing it may change its state."""
+    weight = module._parameters.get("weight", module._parameters.get("weight_orig"))
+    if weight is not None or not parametrize.is_parametrized(module, "weight"):
+        return module.weight if weight is None else weight  # type: ignore[return-value]
+    kept = dict(module.parametrizations["weight"].named_parameters(recurse=False))  # type: ignore[index, union-attr]
+    original: Tensor = kept["original"] if "original" in kept else kept["original1"]
+    return original
+
+
 def _conv(conv: _ConvNd) -> None:
-    rows, columns = conv.weight.shape[:2]
+    rows, columns = weight_of(conv).shape[:2]
     conv.in_channels = rows if conv.transposed else columns * conv.groups
     conv.out_channels = columns * conv.groups if conv.transposed else rows
 
 
 def _linear(linear: nn.Linear) -> None:
-    linear.out_features, linear.in_features = linear.weight.shape
+    linear.out_features, linear.in_features = weight_of(linear).shape
 
 
 def _batch_norm(norm: _NormBase) -> None:
@@ -139,7 +159,7 @@ def _batch_norm(norm: _NormBase) -> None:
     norm.num_features = norm.num_features if vector is None else len(vector)
 
 
-def _layer_norm(norm: nn.LayerNorm) -> None:
+def _layer_norm(norm: nn.LayerNorm | nn.RMSNorm) -> None:
     if norm.weight is not None:
         norm.normalized_shape = tuple(norm.weight.shape)
 
@@ -162,6 +182,7 @@ SIZES: dict[type[nn.Module], Callable[..., None]] = {
     nn.Linear: _linear,
     _NormBase: _batch_norm,
     nn.LayerNorm: _layer_norm,
+    nn.RMSNorm: _layer_norm,
     nn.GroupNorm: _group_norm,
     nn.PReLU: _prelu,
     nn.Embedding: _embedding,

@@ -11,9 +11,9 @@ from typing import Any
 import numpy as np
 from torch import Tensor, nn
 
-from pruning.channels.labels import Array
+from pruning.channels.labels import Array, is_any
 from pruning.channels.map import ChannelMap
-from pruning.channels.source import innermost, modules_around
+from pruning.channels.source import modules_around, outward, raising
 from pruning.channels.tape import Dims
 from pruning.plan import Plan
 from pruning.surgery import kept_units
@@ -21,10 +21,10 @@ from pruning.surgery import kept_units
 
 @dataclass(frozen=True)
 class Step:
-    """One op of the dense run: its name, float constants, the labels of what went in and came out, and where it is."""
+    """One op of the dense run: its name, the numbers it computes with, the labels of what went in and came out, and where it is."""
 
     name: str
-    constants: tuple[float, ...]
+    constants: tuple[Any, ...]
     inputs: tuple[Dims, ...]
     outputs: tuple[Dims | None, ...]  # None: a side output that no rule describes
     place: str = ""
@@ -55,13 +55,13 @@ class Probe:
     around: list[nn.Module] = field(default_factory=list)  # modules that were running at the fault, the innermost first
     _sizes: dict[int, int] = field(default_factory=dict)
 
-    def see(self, name: str, layout: bool, args: Sequence[Any], outs: Sequence[Tensor]) -> None:
+    def see(self, name: str, layout: bool, constants: tuple[Any, ...], outs: Sequence[Tensor]) -> None:
         if layout:
             return
         if self.at < len(self.steps):
             step = self.steps[self.at]
-            if step.name != name or step.constants != constants(args) or not self.agrees(step, outs):
-                self.fault, self.around = step, modules_around(sys._getframe(2))
+            if step.name != name or step.constants != constants or not self.agrees(step, outs):
+                self.fault, self.around = step, modules_around(outward(sys._getframe(2)))
                 raise Differs
         self.at += 1
 
@@ -69,7 +69,7 @@ class Probe:
         """The run is over: it broke at the op that was next, or stopped short of the dense one's last."""
         if self.fault is None and (error is not None or self.at < len(self.steps)):
             self.fault = self.steps[min(self.at, len(self.steps) - 1)]
-            self.around = modules_around(innermost(error.__traceback__)) if error else []
+            self.around = modules_around(raising(error)) if error else []
 
     def agrees(self, step: Step, outs: Sequence[Tensor]) -> bool:
         return all(
@@ -79,13 +79,11 @@ class Probe:
 
     def same_size(self, a: Array, size: int) -> bool:
         """Whether so many of a dimension's indices stay."""
+        if is_any(a):
+            return True
         if id(a) not in self._sizes:  # the steps hold the array, so that its id is its own
             self._sizes[id(a)] = int(self.stays[a].sum())
         return self._sizes[id(a)] == size
-
-
-def constants(args: Sequence[Any]) -> tuple[float, ...]:
-    return tuple(a for a in args if isinstance(a, float))
 
 
 def probe_plans(channels: ChannelMap) -> tuple[Plan, Plan]:

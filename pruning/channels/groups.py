@@ -49,7 +49,7 @@ def gather(
         bytes=fold(term(t.element_size(), tape.parameters[n]) for n, t in body.tensors.items()),
         input_shape=input_shape,
         units={n: tuple(label_units[a] if form(a)[1] else None for a in tape.parameters[n]) for n in moving},
-        makers=makers(tape, moving),
+        makers=makers(tape, moving, body),
         follows=tuple(follow(n, form(n.labels)) for n in (*tape.numbers.values(), *numbers) if form(n.labels)[1]),
     )
     return channels, label_units
@@ -118,12 +118,14 @@ def layer(parameter: str) -> str:
     return owner if parametrized else parameter.rpartition(".")[0] or parameter
 
 
-def makers(tape: Tape, moving: dict[str, list[Linear]]) -> dict[str, tuple[Place, ...]]:
-    """The parameter dimensions that make each layer's channels."""
+def makers(tape: Tape, moving: dict[str, list[Linear]], body: Body) -> dict[str, tuple[Place, ...]]:
+    """The parameter dimensions that make each layer's channels; instead of a mask in a buffer, the parameter it masks."""
     found: dict[str, tuple[Place, ...]] = {}
     for name, d in tape.producers:
         if name in moving and moving[name][d][1]:
-            found[layer(name)] = (*found.get(layer(name), ()), (name, d))
+            alike = (n for n in body.parameters if layer(n) == layer(name) and moving.get(n) == moving[name])
+            of = name if name in body.parameters else next(alike, name)
+            found[layer(name)] = (*found.get(layer(name), ()), (of, d))
     return found
 
 
@@ -146,8 +148,9 @@ def silent(body: Body, tape: Tape) -> list[Protected]:
     for name, module in body.modules.items():
         if isinstance(module, _ConvNd | nn.Linear) and name not in seen:
             own = [n for n in tape.parameters if n.startswith(f"{name}.")]
-            reason = COMPUTED if tape.used & set(own) else UNUSED
-            found.append(Protected(name, len(module.weight), reason))
+            units = module.out_channels if isinstance(module, _ConvNd) else module.out_features
+            reason = (SINGLE if units == 1 else COMPUTED) if tape.used & set(own) else UNUSED
+            found.append(Protected(name, units, reason))
     return found
 
 

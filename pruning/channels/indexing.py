@@ -6,11 +6,12 @@ from typing import Any
 import numpy as np
 from torch import Tensor
 
-from pruning.channels.labels import Array, Labels, is_free
+from pruning.channels.labels import Array, Labels, is_any, is_free
 from pruning.channels.rules import Rule
 from pruning.channels.tape import Dims, Tape
 
 PICKED = "single channels are picked by number"
+JOINED = "it is joined to a tensor whose size is written in the network's code"
 
 
 def slice_(tape: Tape, args: Sequence[Any], out: Any) -> Dims:
@@ -97,9 +98,9 @@ def joined(tape: Tape, labels: Sequence[Dims], axis: int) -> Dims:
     for other in labels[1:]:
         for d, a in enumerate(other):
             if d != axis:
-                tape.labels.same(dims[d], a)
-                dims[d] = dims[d] if is_free(a) else a  # what meets a fixed index is fixed
-    dims[axis] = np.concatenate([part[axis] for part in labels])
+                dims[d] = tape.labels.meet(dims[d], a)
+    parts = (part[axis] for part in labels)
+    dims[axis] = np.concatenate([tape.labels.fixed(len(a), JOINED) if is_any(a) else a for a in parts])
     return tuple(dims)
 
 

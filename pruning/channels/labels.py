@@ -13,13 +13,15 @@ from scipy.sparse.csgraph import connected_components
 
 Array = NDArray[np.int64]
 FIXED = 0  # the label of batch, spatial and other indices that never go
+ANY = -1  # of a dimension whose size comes from the network's code: written there, or taken from a tensor
 MEETS = "its channels meet a dimension of fixed size"
+MADE = "it meets a tensor whose size is written in the network's code"
 
 
 @dataclass
 class Labels:
     count: int = 1
-    reasons: list[str] = field(default_factory=lambda: [MEETS])  # of label -k
+    reasons: list[str] = field(default_factory=lambda: [MEETS, MADE])  # of label -k
     _same: list[tuple[Array, Array]] = field(default_factory=list)
     _approximate: list[tuple[Array, int]] = field(default_factory=list)
     _fixed: dict[tuple[int, int], Array] = field(default_factory=dict)
@@ -44,6 +46,13 @@ class Labels:
         """a[i] and b[i] are one unit: they stay or go together."""
         if a is not b and len(a) == len(b):
             self._same.append((a, b))
+
+    def meet(self, a: Array, b: Array) -> Array:
+        """Index i of one operand meets index i of another; the labels of what comes of it. What meets a fixed index is fixed."""
+        if is_any(a) or is_any(b):  # the certificate finds out whether the size follows
+            return b if is_any(a) else a
+        self.same(a, b)
+        return a if is_free(b) else b
 
     def pin(self, a: Array, reason: str) -> None:
         self._same.append((a, self.fixed(len(a), reason)))
@@ -76,6 +85,10 @@ class Labels:
 def is_free(a: Array) -> bool:
     """Whether some index may still go."""
     return bool(len(a) and (a[-1] > 0 or (a > 0).any()))
+
+
+def is_any(a: Array) -> bool:
+    return bool(len(a) and a[0] == ANY)
 
 
 @dataclass(frozen=True)

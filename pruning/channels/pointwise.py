@@ -5,7 +5,6 @@ from typing import Any
 
 from torch import Tensor
 
-from pruning.channels.labels import is_free
 from pruning.channels.tape import Dims, Tape
 
 
@@ -28,11 +27,7 @@ def pointwise(tape: Tape, args: Sequence[Any], out: Any) -> Dims:
     for tensor in tensors(args):
         labels = tape.get(tensor)
         for d, a in enumerate(labels, len(dims) - len(labels)):
-            if len(a) != len(dims[d]) or len(a) == 1:
-                continue
-            if written[d]:
-                tape.labels.same(dims[d], a)
-            if not written[d] or not is_free(a):  # what meets a fixed index is fixed
-                dims[d] = a
-            written[d] = True
+            if len(a) == len(dims[d]) and len(a) > 1:
+                dims[d] = tape.labels.meet(dims[d], a) if written[d] else a
+                written[d] = True
     return tuple(dims)

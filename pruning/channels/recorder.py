@@ -12,16 +12,18 @@ from torch.utils._python_dispatch import TorchDispatchMode
 from torch.utils._pytree import tree_leaves
 
 from pruning.channels import zero
-from pruning.channels.certificate import Probe, Step, constants
+from pruning.channels.certificate import Probe, Step
 from pruning.channels.indexing import INDEXING
 from pruning.channels.pointwise import pointwise, tensors
 from pruning.channels.reshapes import RESHAPES
 from pruning.channels.rules import RULES, Rule
 from pruning.channels.shapes import SHAPES
-from pruning.channels.source import modules_around, place
+from pruning.channels.source import modules_around, outward, place
 from pruning.channels.tape import Tape
 
 ALL_RULES: dict[str, Rule] = RULES | RESHAPES | INDEXING
+VALUES = ("number", "float", "Tensor", "Scalar")  # types in a schema; a tensor may be given as a number
+VIEWS = dict.fromkeys(("_unsafe_view", "_reshape_alias", "reshape"), "view")  # which one depends on strides
 LAYOUT = ("clone", "contiguous", "_to_copy", "detach", "alias", "as_strided")  # torch may leave them out
 
 
@@ -33,6 +35,7 @@ class Op:
     rule: Rule | None
     shape: Callable[[Sequence[Any]], Any] | None
     arguments: tuple[str, ...]
+    values: tuple[int, ...]  # where among them numbers may stand that are no sizes
 
     @property
     def layout(self) -> bool:
@@ -42,9 +45,16 @@ class Op:
 @cache
 def known(func: Any) -> Op:
     full = func._schema.name.removeprefix("aten::")
-    name = full.removesuffix("_") if full != "copy_" else full
+    name = VIEWS.get(full, full if full == "copy_" else full.removesuffix("_"))
     shape = None if "out" in func._overloadname else SHAPES.get(full)
-    return Op(name, find_rule(func, name), shape, tuple(a.name for a in func._schema.arguments))
+    arguments = func._schema.arguments
+    values = (i for i, a in enumerate(arguments) if any(kind in str(a.type) for kind in VALUES))
+    return Op(name, find_rule(func, name), shape, tuple(a.name for a in arguments), tuple(values))
+
+
+def constants(op: Op, args: Sequence[Any]) -> tuple[Any, ...]:
+    """The numbers that an op computes with."""
+    return tuple(args[i] for i in op.values if i < len(args) and isinstance(args[i], int | float))
 
 
 def find_rule(func: Any, name: str) -> Rule | None:
@@ -82,7 +92,7 @@ class Recorder(TorchDispatchMode):  # type: ignore[no-untyped-call]
         out = func(*args, **(kwargs or {})) if out is None else out
         outs = [out] if isinstance(out, Tensor) else [t for t in tree_leaves(out) if isinstance(t, Tensor)]
         if outs and self.probe:
-            self.probe.see(op.name, op.layout, arguments, outs)
+            self.probe.see(op.name, op.layout, constants(op, arguments), outs)
         elif outs:
             self.record(op, arguments, out, outs)
         return out
@@ -94,11 +104,11 @@ class Recorder(TorchDispatchMode):  # type: ignore[no-untyped-call]
         if self.names:
             frame = sys._getframe(1)
             tape.place = place(frame, self.names)
-            tape.inside = tuple(self.names.get(id(m), "") for m in modules_around(frame))
+            tape.inside = tuple(self.names.get(id(m), "") for m in modules_around(outward(frame)))
         describe(tape, op, args, out, outs)
         if not op.layout:
             outputs = tuple(tape.get(t) if tape.knows(t) else None for t in outs)
-            tape.steps.append(Step(op.name, constants(args), inputs, outputs, tape.place, tape.inside))
+            tape.steps.append(Step(op.name, constants(op, args), inputs, outputs, tape.place, tape.inside))
 
 
 def describe(tape: Tape, op: Op, args: Sequence[Any], out: Any, outs: list[Tensor]) -> None:

@@ -22,6 +22,7 @@ def candidates(
     """
     names = {id(module): name for name, module in body.modules.items()}
     for depth, module in enumerate(around):
+        yield own_sizes(names.get(id(module), ""), module, step, moves)
         for attribute, values in numbers(module).items():
             twins = [(names.get(id(module), ""), values, step)]
             for other in alike:
@@ -34,6 +35,15 @@ def candidates(
                 found = [n for (name, v, s), way in rows for n in name_numbers(name, attribute, v, s, way or ())]
                 if found and ways[0]:
                     yield found
+
+
+def own_sizes(name: str, module: nn.Module, step: Step, moves: Moves) -> list[Number]:
+    """Every number of a module that is the size of a dimension."""
+    found = []
+    for attribute, values in numbers(module).items():
+        where = next((w for w, a in step.dimensions() if moves(a) and (len(a),) == values), None)
+        found += name_numbers(name, attribute, values, step, [where]) if where else []
+    return found
 
 
 def numbers(module: nn.Module) -> dict[str, tuple[int, ...]]:

@@ -9,7 +9,7 @@ from typing import Any
 
 import numpy as np
 
-from pruning.channels.labels import Array, is_free
+from pruning.channels.labels import MADE, Array, is_free
 from pruning.channels.rules import Rule
 from pruning.channels.tape import Dims, Tape
 
@@ -74,6 +74,28 @@ def carrier(tape: Tape, grid: Array) -> int:
     return changing[0] if changing else int(np.argmax(grid.shape))
 
 
+def pixel_shuffle(tape: Tape, args: Sequence[Any], out: Any) -> Dims:
+    """(…, C r², H, W) → (…, C, H r, W r): r² neighbours become one channel."""
+    *batch, channels, _, _ = tape.get(args[0])
+    square = args[1] ** 2
+    first = channels[::square]
+    tape.labels.same(channels, np.repeat(first, square))
+    return (*batch, first, *(tape.labels.fixed(n) for n in out.shape[-2:]))
+
+
+def pixel_unshuffle(tape: Tape, args: Sequence[Any], out: Any) -> Dims:
+    *batch, channels, _, _ = tape.get(args[0])
+    return (*batch, np.repeat(channels, args[1] ** 2), *(tape.labels.fixed(n) for n in out.shape[-2:]))
+
+
+def channel_shuffle(tape: Tape, args: Sequence[Any], out: Any) -> Dims:
+    """(groups, C / groups) transposed: the same place in each group stays together."""
+    batch, channels, *space = tape.get(args[0])
+    grid = channels.reshape(args[1], -1)
+    tape.labels.same(channels, np.tile(grid[0], args[1]))
+    return (batch, grid.T.reshape(-1), *space)
+
+
 def permute(tape: Tape, args: Sequence[Any], out: Any) -> Dims:
     dims = tape.get(args[0])
     return tuple(dims[d] for d in args[1])
@@ -104,14 +126,15 @@ def squeeze(tape: Tape, args: Sequence[Any], out: Any) -> Dims:
 def expand(tape: Tape, args: Sequence[Any], out: Any) -> Dims:
     dims = tape.get(args[0])
     lead = out.dim() - len(dims)
-    kept = [a if len(a) == n else tape.labels.fixed(n) for a, n in zip(dims, out.shape[lead:], strict=True)]
+    kept = [a if len(a) == n else tape.labels.fixed(n, MADE) for a, n in zip(dims, out.shape[lead:], strict=True)]
     return (*(tape.labels.fixed(n) for n in out.shape[:lead]), *kept)
 
 
 def repeat(tape: Tape, args: Sequence[Any], out: Any) -> Dims:
     dims = tape.get(args[0])
     padded = [tape.labels.fixed(1)] * (len(args[1]) - len(dims)) + list(dims)
-    return tuple(np.tile(a, n) for a, n in zip(padded, args[1], strict=True))
+    rows = zip(padded, args[1], strict=True)
+    return tuple(tape.labels.fixed(n, MADE) if len(a) == 1 and n > 1 else np.tile(a, n) for a, n in rows)
 
 
 def as_strided(tape: Tape, args: Sequence[Any], out: Any) -> Dims | None:
@@ -123,7 +146,10 @@ def as_strided(tape: Tape, args: Sequence[Any], out: Any) -> Dims | None:
 
 RESHAPES: dict[str, Rule] = {
     "as_strided": as_strided,
-    **dict.fromkeys(("view", "_unsafe_view", "reshape", "_reshape_alias"), view),
+    "view": view,
+    "pixel_shuffle": pixel_shuffle,
+    "pixel_unshuffle": pixel_unshuffle,
+    **dict.fromkeys(("channel_shuffle", "native_channel_shuffle"), channel_shuffle),
     "permute": permute,
     "transpose": transpose,
     "t": transpose,

@@ -12,7 +12,7 @@ from typing import Any
 import numpy as np
 from torch import Tensor
 
-from pruning.channels.labels import Array, is_free
+from pruning.channels.labels import MADE, Array, is_free
 from pruning.channels.pointwise import pointwise, tensors
 from pruning.channels.tape import Dims, Tape
 
@@ -179,7 +179,8 @@ def averaged(tape: Tape, args: Sequence[Any], out: Any) -> Dims:
         return reduced(
             tape, args, out, lambda a: tape.labels.approximate(a, "a mean is taken over the kept channels only")
         )
-    return reduced(tape, args, out, lambda a: tape.labels.pin(a, "a mean runs over it"))
+    made = out if isinstance(out, Tensor) else out[0]
+    return reduced(tape, args, out, lambda a: tape.pin_when_read(made, a, "a mean runs over it"))
 
 
 def reduced(tape: Tape, args: Sequence[Any], out: Any, say: Callable[[Array], object]) -> Dims:
@@ -219,13 +220,38 @@ def embedding(tape: Tape, args: Sequence[Any], out: Any) -> Dims:
 
 
 def new(tape: Tape, args: Sequence[Any], out: Any) -> Dims:
-    """A tensor made from nothing: its sizes are written in the network's code."""
-    return tuple(
-        tape.labels.fixed(n, "it meets a tensor whose size is written in the network's code") for n in out.shape
-    )
+    """A tensor made from nothing: its sizes are written in the network's code, or taken from another tensor."""
+    return tuple(tape.labels.fixed(n, MADE) for n in out.shape)
 
 
-POOLS = """max_pool2d_with_indices max_pool3d_with_indices avg_pool1d avg_pool2d avg_pool3d _adaptive_avg_pool2d
+def glu(tape: Tape, args: Sequence[Any], out: Any) -> Dims:
+    """One half times the sigmoid of the other, along one dimension."""
+    x, axis = (*args, -1)[:2]
+    dims = list(tape.get(x))
+    first, second = np.split(dims[axis], 2)
+    dims[axis] = tape.labels.meet(first, second)
+    return tuple(dims)
+
+
+def ordered(tape: Tape, args: Sequence[Any], out: Any) -> list[Dims]:
+    """sort, topk, cummax …: values along one dimension, whose indices lose their names, and the numbers they had."""
+    numbers = [a for a in args[1:] if type(a) is int]
+    axis = (numbers[1] if len(numbers) > 1 else numbers[0]) if numbers else -1
+    dims = list(tape.get(args[0]))
+    tape.labels.pin(dims[axis], "its values are put in order")
+    dims[axis] = tape.labels.fixed(out[0].shape[axis])
+    return [tuple(dims)] * len(out)
+
+
+def turned(tape: Tape, args: Sequence[Any], out: Any) -> Dims:
+    dims = list(tape.get(args[0]))
+    for d in args[2] if len(args) > 2 else (0, 1):
+        tape.labels.pin(dims[d], "it is turned in space")
+        dims[d] = tape.labels.fixed(out.shape[d])
+    return tuple(dims)
+
+
+POOLS = """max_unpool2d max_unpool3d max_pool2d_with_indices max_pool3d_with_indices avg_pool1d avg_pool2d avg_pool3d _adaptive_avg_pool2d
 _adaptive_avg_pool3d adaptive_max_pool2d adaptive_max_pool3d upsample_nearest1d upsample_nearest2d upsample_nearest3d
 _upsample_nearest_exact1d _upsample_nearest_exact2d upsample_linear1d upsample_bilinear2d upsample_trilinear3d
 upsample_bicubic2d _upsample_bilinear2d_aa reflection_pad1d reflection_pad2d reflection_pad3d replication_pad1d
@@ -267,7 +293,11 @@ RULES: dict[str, Rule] = {
     "sum": summed,
     "norm": vector_norm,
     "linalg_vector_norm": vector_norm,
+    "logsumexp": reduction,
     **dict.fromkeys(("cumsum", "cumprod", "logcumsumexp"), running),
+    "glu": glu,
+    **dict.fromkeys(("sort", "topk", "cummax", "cummin"), ordered),
+    "rot90": turned,
     **dict.fromkeys(POOLS.split(), pool),
     **dict.fromkeys(LIKE.split(), like),
     **dict.fromkeys(POINTWISE.split(), pointwise),

@@ -125,7 +125,8 @@ def max_pool(args: Sequence[Any]) -> Outputs:
         return None
     values = (spread(v, 2) for v in (kernel, stride or kernel, padding, dilation))
     sizes = [(n + 2 * p - d * (k - 1) - 1) // s + 1 for n, k, s, p, d in zip(x.shape[-2:], *values, strict=True)]
-    return (empty((*x.shape[:-2], *sizes), x), empty((*x.shape[:-2], *sizes), x)) if min(sizes) > 0 else None
+    shape = (*x.shape[:-2], *sizes)
+    return (empty(shape, x), torch.empty(shape, dtype=torch.int64, device="meta")) if min(sizes) > 0 else None
 
 
 UNARY = "relu sigmoid tanh gelu silu hardswish hardsigmoid hardtanh leaky_relu elu neg exp sqrt rsqrt abs clamp"

@@ -1,7 +1,7 @@
 """Where an op is in a network's source, told from the frames that are running."""
 
-from collections.abc import Iterator, Mapping
-from types import FrameType, TracebackType
+from collections.abc import Iterable, Iterator, Mapping
+from types import FrameType
 
 from torch import nn
 
@@ -21,9 +21,9 @@ def place(frame: FrameType | None, names: Mapping[int, str]) -> str:
     return "|".join(lines)
 
 
-def modules_around(frame: FrameType | None) -> list[nn.Module]:
+def modules_around(frames: Iterable[FrameType]) -> list[nn.Module]:
     """Modules whose functions are running, the innermost first."""
-    found = (outer.f_locals.get("self") for outer in outward(frame))
+    found = (frame.f_locals.get("self") for frame in frames)
     return list(dict.fromkeys(m for m in found if isinstance(m, nn.Module)))
 
 
@@ -33,8 +33,10 @@ def outward(frame: FrameType | None) -> Iterator[FrameType]:
         frame = frame.f_back
 
 
-def innermost(traceback: TracebackType | None) -> FrameType | None:
-    """The frame that raised."""
-    while traceback is not None and traceback.tb_next is not None:
+def raising(error: BaseException) -> list[FrameType]:
+    """The frames that an error went through, the innermost first."""
+    traceback, frames = error.__traceback__, []
+    while traceback is not None:
+        frames.append(traceback.tb_frame)
         traceback = traceback.tb_next
-    return traceback.tb_frame if traceback else None
+    return frames[::-1]

@@ -48,6 +48,7 @@ class Tape:
     _names: dict[int, str] = field(default_factory=dict)  # id of a parameter's tensor -> its name
     _starts: list[int] = field(default_factory=list)  # first label of each parameter dimension …
     _places: list[tuple[str, int]] = field(default_factory=list)  # … and whose it is
+    _owed: dict[int, list[tuple[Array, str]]] = field(default_factory=dict)  # pins of tensors that nobody has read yet
     _alive: set[int] = field(default_factory=set)  # ids of tensors that need not be zero where a unit is masked
 
     def register(self, name: str, tensor: Tensor, *, trained: bool, spatial: bool = False) -> None:
@@ -85,8 +86,16 @@ class Tape:
         return id(tensor) in self._alive
 
     def touch(self, tensors: Iterable[Tensor]) -> None:
-        """Note which parameters an op reads."""
-        self.used.update(self._names[id(t)] for t in tensors if id(t) in self._names)
+        """Note that an op, or the network's output, reads these."""
+        for tensor in tensors:
+            if id(tensor) in self._names:
+                self.used.add(self._names[id(tensor)])
+            for a, reason in self._owed.pop(id(tensor), ()):
+                self.labels.pin(a, reason)
+
+    def pin_when_read(self, tensor: Tensor, a: Array, reason: str) -> None:
+        """Pin as soon as something reads the tensor: attention makes a mean over its heads that nobody may look at."""
+        self._owed.setdefault(id(tensor), []).append((a, reason))
 
     def produces(self, a: Array) -> None:
         """Say that the parameter dimension whose labels these are makes output channels."""
@@ -122,6 +131,7 @@ class Tape:
         self._dims.clear()
         self._names.clear()
         self._alive.clear()
+        self._owed.clear()
         steps, self.steps = self.steps, []
         return steps
 

@@ -1,7 +1,8 @@
 """Runs of the network on the meta device under a dispatch mode, and what is learned when a cut one does not follow."""
 
 import itertools
-from collections.abc import Iterator, Mapping
+import warnings
+from collections.abc import Iterable, Iterator, Mapping
 from contextlib import contextmanager
 from dataclasses import dataclass, field, replace
 from typing import Any
@@ -21,12 +22,22 @@ from pruning.channels.recorder import Recorder
 from pruning.channels.repair import candidates
 from pruning.channels.tape import EVERYWHERE, Number, Tape
 from pruning.errors import UserError
+from pruning.outputs import output_tensors
 from pruning.plan import Plan
 
 ROUNDS = 60  # a network with more hard-coded numbers than this is left alone
 ATTEMPTS = 60  # guesses at one fault
 HARD_CODED = "its size is written in the network's code"
-FAILURES = (ArithmeticError, AssertionError, AttributeError, LookupError, RuntimeError, TypeError, ValueError)
+FAILURES = (
+    ArithmeticError,
+    AssertionError,
+    AttributeError,
+    LookupError,
+    RuntimeError,
+    TypeError,
+    UserWarning,
+    ValueError,
+)
 
 
 def trace(model: nn.Module, example_input: Any, *, blocks: str = "inside") -> ChannelMap:
@@ -101,7 +112,10 @@ class Study:
     def probe(self, plan: Plan, label_units: Array) -> Fault | None:
         """Run the network cut by `plan`, up to the first op that differs."""
         probe, error = Probe(self.steps, labels_kept(plan, label_units)), None
-        with on_meta(self.body, plan) as tensors:
+        with on_meta(self.body, plan) as tensors, warnings.catch_warnings():
+            warnings.filterwarnings(
+                "error", message=".*num_features"
+            )  # instance norm does not mind, but its number follows
             try:
                 run(self.body, Recorder(Tape(), probe), tensors, self.example_input, train=False)
             except Differs:
@@ -149,7 +163,7 @@ class Study:
     def blocks_at(self, fault: Fault, channels: ChannelMap, label_units: Array) -> set[str]:
         """Places where a group that the fault touches was split into blocks, that are not yet cut as a whole."""
         group = np.append(np.repeat(np.arange(len(channels.groups)), [g.units for g in channels.groups]), -1)
-        touched = {int(g) for a in arrays(fault.step) for g in np.unique(group[label_units[a]])} - {-1}
+        touched = {int(g) for _, a in fault.step.dimensions() for g in np.unique(group[label_units[a]])} - {-1}
         return {
             place
             for place, a in self.tape.splits
@@ -159,13 +173,15 @@ class Study:
         }
 
     def pin(self, fault: Fault, label_units: Array) -> None:
-        """Pin what the op touches, and the same ops of other modules of the class; or all of the modules around it."""
-        found = [a for step in self.alike(fault) for a in arrays(step) if np.any(label_units[a] >= 0)]
-        if not found:
-            found = self.outward(fault, label_units)
-        for a in found:
+        """Pin what the op touches, and the same ops of other modules of the class.
+
+        An op that touches nothing that may go has a width from the last one that does; or from the modules around it.
+        """
+        steps = [self.alike(fault), *([step] for step in reversed(self.steps[: fault.number]))]
+        found = next(filter(None, (may_go(some, label_units) for some in steps)), [])
+        for a in found or self.outward(fault, label_units):
             self.tape.labels.pin(a, HARD_CODED)
-        self.pins += found
+            self.pins.append(a)
 
     def outward(self, fault: Fault, label_units: Array) -> list[Array]:
         """Labels of all parameters of the innermost module around the fault that still has some that may go."""
@@ -178,8 +194,9 @@ class Study:
         return []
 
 
-def arrays(step: Step) -> list[Array]:
-    return [a for dims in (*step.inputs, *filter(None, step.outputs)) for a in dims]
+def may_go(steps: Iterable[Step], label_units: Array) -> list[Array]:
+    """Labels of the dimensions of which some indices may go."""
+    return [a for step in steps for _, a in step.dimensions() if np.any(label_units[a] >= 0)]
 
 
 def run(
@@ -199,10 +216,15 @@ def run(
     except FAILURES as error:
         shapes = ", ".join(str(tuple(t.shape)) for t in tree_leaves((args, named)) if isinstance(t, Tensor))
         raise cannot_run(shapes, error) from error
-    for leaf in tree_leaves(output):
-        if isinstance(leaf, Tensor):
-            for a in tape.get(leaf):
-                tape.labels.pin(a, "it makes the network's outputs")
+    outputs = list(output_tensors(output))
+    if not outputs:
+        raise UserError(
+            f"the network's output is a {type(output).__name__} that holds no tensor",
+            do="Return tensors, a dict or a dataclass.",
+        )
+    tape.touch(outputs)
+    for a in (a for tensor in outputs for a in tape.get(tensor)):
+        tape.labels.pin(a, "it makes the network's outputs")
     return tape.forget()
 
 

@@ -16,6 +16,7 @@ from pruning.channels.tape import Dims, Tape
 ZERO_AT_ZERO = """relu relu6 gelu silu hardswish leaky_relu elu mish celu selu tanh tan sin asin atan sinh asinh abs neg sqrt
 square sign round floor ceil trunc erf expm1 log1p positive sgn nan_to_num _prelu_kernel clone _to_copy copy detach alias
 lift_fresh dropout native_dropout softshrink hardshrink tanhshrink"""
+MADE_UP = "_softmax _safe_softmax _log_softmax ones_like full_like empty_like rand_like randn_like fill bernoulli uniform normal exponential"
 SINGULAR = ("reciprocal", "rsqrt", "log", "log2", "log10")  # not finite at zero
 DIVIDED = "something is divided by it, and it is zero where a channel is masked"
 Stays = Callable[[Any], bool]  # whether a value need not be zero at the indices of a masked unit
@@ -74,7 +75,8 @@ ALIVE: dict[str, Callable[[Stays, Sequence[Any]], bool]] = {
     "masked_fill": lambda stays, args: stays(args[0]) or stays(args[2]),
     "addcmul": lambda stays, args: stays(args[0]) or (stays(args[1]) and stays(args[2])),
     "constant_pad_nd": lambda stays, args: stays(args[0]) or (len(args) > 2 and stays(args[2])),
-    **dict.fromkeys(("_softmax", "_safe_softmax", "_log_softmax"), lambda stays, args: True),
+    **dict.fromkeys(MADE_UP.split(), lambda stays, args: True),
+    **dict.fromkeys(("zeros_like", "zero"), lambda stays, args: False),
 }
 WEIGHTS = {  # where a layer's scale and shift are: zero at a masked unit, and with them its output
     "convolution": slice(1, 3),

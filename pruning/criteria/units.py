@@ -26,7 +26,7 @@ class Units:
 
 def units_of(model: nn.Module, channels: ChannelMap, seen: Mapping[str, Tensor], seed: int) -> Iterator[Units]:
     start = 0
-    tensors, modules = dict(model.named_parameters()), dict(model.named_modules())
+    tensors, modules = {**dict(model.named_parameters()), **dict(model.named_buffers())}, dict(model.named_modules())
     for number, group in enumerate(channels.groups):
         places = [(layer, *place) for layer in group.layers for place in channels.makers[layer]]
         inside = [(*place, w) for place in places if len(w := positions(channels, *place[1:], start, group))]

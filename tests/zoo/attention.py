@@ -194,7 +194,7 @@ ATTENTION = {
     "class-token": tokens(class_token, **together(), **FUSED, token=parameter(1, 1, 12), places=parameter(1, 6, 12)),
     "image-tokens": net(image_tokens, 8, qkv=linear(8, 36), proj=linear(12, 8), heads=3, head_dim=4, scale=0.5, exact={"conv": 8, "qkv": 4}, whole={"conv": 8, "qkv": 3}),
     "multihead": tokens(module, attention=multihead(), **MODULE),
-    "multihead-with-weights": tokens(module_with_weights, attention=multihead(), mask=TRIANGLE, **MODULE),
+    "multihead-with-weights": tokens(module_with_weights, attention=multihead(), mask=TRIANGLE, **(MODULE | {"whole": None})),
     "multihead-time-first": tokens(module_time_first, attention=multihead(batch_first=False), **MODULE),
     "multihead-crossed": tokens(module_crossed, attention=multihead(kdim=10, vdim=9), a=linear(12, 10), b=linear(12, 9), **(MODULE | {"exact": {"attention": None, "a": 10, "b": 9}})),
     "multihead-bias-kv": tokens(module, attention=multihead(add_bias_kv=True, add_zero_attn=True)),
