@@ -8,7 +8,7 @@ from torch import Tensor, nn
 from torch.utils._pytree import tree_map
 
 from pruning.errors import UserError
-from pruning.outputs import output_tensors
+from pruning.interface import given, output_tensors
 from pruning.plan import Plan
 from pruning.surgery import duplicate, masked
 
@@ -22,7 +22,7 @@ class VerifyError(RuntimeError):
 def verify(model: nn.Module, small: nn.Module, plan: Plan, example_input: Any = None) -> float:
     """Largest |masked − pruned| ÷ largest |masked| over all outputs, in float64 on the CPU, in eval mode.
 
-    Inputs are `example_input` (a tensor (N, …) or a tuple of inputs), or two standard normal examples. Raises VerifyError
+    Inputs are `example_input` (a tensor (N, …), a tuple or a dict of inputs), or two standard normal examples. Raises VerifyError
     above 1e-9, unless the plan removes units of a group that is marked approximate (layer norm, group norm), whose
     difference is only measured; also when all outputs are zero, as that would prove nothing.
     """
@@ -59,13 +59,17 @@ def approximations(plan: Plan) -> Iterator[str]:
     return (group.approximate for group in plan.channels.groups if group.approximate and group.name in removed)
 
 
-def outputs(model: nn.Module, inputs: Any) -> list[Tensor]:
-    """All output tensors of a float64 copy on the CPU, in eval mode; raises UserError when it cannot run."""
+def outputs(model: nn.Module, example: Any) -> list[Tensor]:
+    """All output tensors of a float64 copy on the CPU, in eval mode; raises UserError when it cannot run.
+
+    What it draws at random is the same for every network.
+    """
     twin = duplicate(model, {}).to("cpu", torch.float64).eval()
-    given = tree_map(on_cpu, tuple(inputs) if isinstance(inputs, tuple | list) else (inputs,))
+    args, named = tree_map(on_cpu, given(example))
     try:
-        with torch.no_grad():
-            return list(output_tensors(twin(*given)))
+        with torch.no_grad(), torch.random.fork_rng(devices=[]):
+            torch.manual_seed(0)
+            return list(output_tensors(twin(*args, **named)))
     except RuntimeError as error:
         raise UserError(f"the network cannot run on the example input: {error}") from error
 

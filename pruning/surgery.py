@@ -77,23 +77,11 @@ def fits(model: nn.Module, plan: Plan) -> None:
 
 def positions(plan: Plan) -> Mapping[str, tuple[Positions | None, ...]]:
     """Per cut tensor and dimension: the positions that stay, or None for all."""
-    stays = kept_units(plan)
+    stays = np.append(plan.stays(), True)  # unit -1: fixed
     return {
         name: tuple(None if d is None or stays[d].all() else np.flatnonzero(stays[d]) for d in dims)
         for name, dims in plan.channels.units.items()
     }
-
-
-def kept_units(plan: Plan) -> NDArray[np.bool_]:
-    """Whether each unit stays, (units of all groups + 1,): the last is that of unit -1, which is fixed."""
-    stays = np.ones(sum(g.units for g in plan.channels.groups) + 1, bool)
-    start = 0
-    for group in plan.channels.groups:
-        if group.name in plan.keep:
-            stays[start : start + group.units] = False
-            stays[start + np.array(plan.keep[group.name], np.int64)] = True
-        start += group.units
-    return stays
 
 
 def select(tensor: Tensor, cut: tuple[Positions | None, ...]) -> Tensor:

@@ -1,6 +1,7 @@
 """Runs of the network on the meta device under a dispatch mode, and what is learned when a cut one does not follow."""
 
 import itertools
+import random
 import warnings
 from collections.abc import Iterable, Iterator, Mapping
 from contextlib import contextmanager
@@ -22,7 +23,7 @@ from pruning.channels.recorder import Recorder
 from pruning.channels.repair import candidates
 from pruning.channels.tape import EVERYWHERE, Number, Tape
 from pruning.errors import UserError
-from pruning.outputs import output_tensors
+from pruning.interface import given, output_tensors
 from pruning.plan import Plan
 
 ROUNDS = 60  # a network with more hard-coded numbers than this is left alone
@@ -71,6 +72,7 @@ class Fault:
     step: Step
     around: list[nn.Module]
     plan: Plan
+    train: bool
 
 
 @dataclass
@@ -82,7 +84,7 @@ class Study:
     whole: frozenset[str]
     located: bool = False
     tape: Tape = field(default_factory=Tape)
-    steps: list[Step] = field(default_factory=list)
+    steps: dict[bool, list[Step]] = field(default_factory=dict)  # of the dense run, in eval and in train mode
     pins: list[Array] = field(default_factory=list)
     numbers: dict[tuple[str, str, int | None], Number] = field(default_factory=dict)
 
@@ -91,39 +93,38 @@ class Study:
         names = {id(m): name for name, m in self.body.modules.items()} if self.located else {}
         self.tape = Tape(self.whole)
         with on_meta(self.body) as tensors:
-            self.steps = run(self.body, Recorder(self.tape, names=names), tensors, self.example_input, train=False)
-            self.tape.counting = False
-            run(self.body, Recorder(self.tape, names=names), tensors, self.example_input, train=True)
+            for train in (False, True):
+                self.tape.counting = not train
+                recorder = Recorder(self.tape, names=names)
+                self.steps[train] = run(self.body, recorder, tensors, self.example_input, train=train)
         for a in self.pins:
             self.tape.labels.pin(a, HARD_CODED)
 
     def gather(self) -> tuple[ChannelMap, Array]:
-        given = self.example_input
-        shape = tuple(given.shape[1:]) if isinstance(given, Tensor) else ()
+        example = self.example_input
+        shape = tuple(example.shape[1:]) if isinstance(example, Tensor) else ()
         return gather(self.body, self.tape, shape, self.numbers.values())
 
     def first_fault(self, channels: ChannelMap, label_units: Array) -> Fault | None:
-        for plan in probe_plans(channels):
-            fault = self.probe(plan, label_units)
-            if fault:
-                return fault
-        return None
+        some, few = probe_plans(channels)
+        probes = (self.probe(plan, label_units, train) for plan, train in ((some, False), (few, False), (some, True)))
+        return next(filter(None, probes), None)
 
-    def probe(self, plan: Plan, label_units: Array) -> Fault | None:
+    def probe(self, plan: Plan, label_units: Array, train: bool) -> Fault | None:
         """Run the network cut by `plan`, up to the first op that differs."""
-        probe, error = Probe(self.steps, labels_kept(plan, label_units)), None
+        probe, error = Probe(self.steps[train], labels_kept(plan, label_units), values=not train), None
         with on_meta(self.body, plan) as tensors, warnings.catch_warnings():
             warnings.filterwarnings(
                 "error", message=".*num_features"
             )  # instance norm does not mind, but its number follows
             try:
-                run(self.body, Recorder(Tape(), probe), tensors, self.example_input, train=False)
+                run(self.body, Recorder(Tape(), probe), tensors, self.example_input, train=train)
             except Differs:
                 pass
             except UserError as raised:
                 error = raised.__cause__
         probe.ended(error)
-        return Fault(probe.at, probe.fault, probe.around, plan) if probe.fault else None
+        return Fault(probe.at, probe.fault, probe.around, plan, train) if probe.fault else None
 
     def learn(self, fault: Fault, channels: ChannelMap, label_units: Array) -> None:
         """A number that follows, blocks that go as a whole, or labels that are pinned; the first that helps."""
@@ -150,7 +151,7 @@ class Study:
             fresh = {n.key: n for n in guess if n.key not in before}
             self.numbers = before | fresh
             channels, units = self.gather() if fresh else (None, label_units)
-            then = self.probe(replace(fault.plan, channels=channels), units) if channels else fault
+            then = self.probe(replace(fault.plan, channels=channels), units, fault.train) if channels else fault
             if then is None or then.number > fault.number:
                 return True
         self.numbers = before
@@ -158,7 +159,7 @@ class Study:
 
     def alike(self, fault: Fault) -> list[Step]:
         """The same op in other modules of the class."""
-        return [s for s in self.steps if s.name == fault.step.name and s.place == fault.step.place]
+        return [s for s in self.steps[fault.train] if s.name == fault.step.name and s.place == fault.step.place]
 
     def blocks_at(self, fault: Fault, channels: ChannelMap, label_units: Array) -> set[str]:
         """Places where a group that the fault touches was split into blocks, that are not yet cut as a whole."""
@@ -177,7 +178,7 @@ class Study:
 
         An op that touches nothing that may go has a width from the last one that does; or from the modules around it.
         """
-        steps = [self.alike(fault), *([step] for step in reversed(self.steps[: fault.number]))]
+        steps = [self.alike(fault), *([step] for step in reversed(self.steps[fault.train][: fault.number]))]
         found = next(filter(None, (may_go(some, label_units) for some in steps)), [])
         for a in found or self.outward(fault, label_units):
             self.tape.labels.pin(a, HARD_CODED)
@@ -205,10 +206,11 @@ def run(
     """Run on meta tensors of one example, or two to train; writes to the tape; outputs are pinned. The steps it took."""
     tape = recorder.tape
     body.model.train(train)
+    random.seed(0)  # layers that are dropped at random are the same ones in every run
     for name, tensor in tensors.items():
         tape.register(name, tensor, trained=name in body.parameters, spatial=name in body.kernels)
     dtype = next((t.dtype for t in tensors.values() if t.is_floating_point()), torch.float32)
-    args, named = inputs(example_input)
+    args, named = given(example_input)
     args, named = tree_map(lambda t: as_meta(tape, t, 2 if train else 1, dtype), (args, named))
     try:
         with torch.no_grad(), recorder:
@@ -228,13 +230,6 @@ def run(
     return tape.forget()
 
 
-def inputs(value: Any) -> tuple[tuple[Any, ...], dict[str, Any]]:
-    """Positional and named inputs of an example."""
-    if isinstance(value, Mapping):
-        return (), dict(value)
-    return (tuple(value) if isinstance(value, tuple | list) else (value,)), {}
-
-
 def as_meta(tape: Tape, value: Any, batch: int, dtype: torch.dtype) -> Any:
     """An input of `batch` examples; floats take the network's own type."""
     if not isinstance(value, Tensor):
@@ -250,13 +245,15 @@ def as_meta(tape: Tape, value: Any, batch: int, dtype: torch.dtype) -> Any:
 
 @contextmanager
 def quiet(model: nn.Module) -> Iterator[None]:
-    """Keep every module's train/eval mode, and the fused attention path off, for the time of a trace."""
+    """Keep every module's train/eval mode and Python's random state, and the fused attention path off, for a trace."""
+    state = random.getstate()
     modes = [(m, m.training) for m in model.modules()]
     fast = torch.backends.mha.get_fastpath_enabled()
     torch.backends.mha.set_fastpath_enabled(False)
     try:
         yield
     finally:
+        random.setstate(state)
         torch.backends.mha.set_fastpath_enabled(fast)
         for module, training in modes:
             module.training = training

@@ -1,10 +1,17 @@
-"""What a network returns, whatever holds it."""
+"""What goes into a network and comes out of it, whatever holds it."""
 
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping
 from typing import Any
 
 from torch import Tensor
 from torch.utils._pytree import tree_leaves
+
+
+def given(example: Any) -> tuple[tuple[Any, ...], dict[str, Any]]:
+    """Positional and named inputs: one input, a tuple of them, or a dict by name."""
+    if isinstance(example, Mapping):
+        return (), dict(example)
+    return (tuple(example) if isinstance(example, tuple | list) else (example,)), {}
 
 
 def output_tensors(output: Any) -> Iterator[Tensor]:
