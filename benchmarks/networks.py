@@ -30,6 +30,7 @@ FAMILIES = {  # timm
     " nextvit_small shvit_s1 swiftformer_xs botnet26t_256 halonet26t lambda_resnet26t",
 }
 TIMM = [f"timm/{name}" for names in FAMILIES.values() for name in names.split()]
+PROVEN_AT = {"inception_v3": 299}  # its auxiliary head, in training, takes no smaller image
 SMALLER = {"vit_h_14": 112}  # image size that a network is built for, where a proof at its own would take minutes
 OWN_WEIGHTS = ("googlenet", "inception_v3")  # their own initialisation takes half a minute
 SIZES = {"inception_v3": 299}
