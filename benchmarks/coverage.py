@@ -7,6 +7,7 @@ With names (`resnet18`, `timm/vit_tiny_patch16_224`), their table is printed ins
 """
 
 import argparse
+import functools
 import hashlib
 import json
 import multiprocessing
@@ -45,8 +46,9 @@ def main() -> int:
     return any(row["failed"] for row in rows)
 
 
+@functools.cache
 def engine() -> str:
-    """A digest of the code that the rows were measured with."""
+    """A digest of the code that the rows are measured with, as it is when the first is."""
     package = FOLDER.parent / "pruning"
     files = sorted(
         {*package.glob("*.py"), *package.glob("*/*.py")} & {p for part in ENGINE for p in package.glob(part)}
