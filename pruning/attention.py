@@ -69,9 +69,9 @@ def is_plain(module: nn.Module) -> bool:
     return type(module) is nn.MultiheadAttention and module.bias_k is None and not module.add_zero_attn
 
 
-def set_free(module: nn.Module) -> None:
+def set_free(module: nn.MultiheadAttention) -> None:
     """Give a cut attention the class that can run it."""
-    if isinstance(module, nn.MultiheadAttention) and is_plain(module):
+    if is_plain(module):
         width = module.embed_dim
         dense = [(width, width), (width, module.kdim), (width, module.vdim)]
         apart = [module.q_proj_weight, module.k_proj_weight, module.v_proj_weight]

@@ -1,7 +1,10 @@
 """Surgery: a plan cut into a network in one pass, one index_select per parameter dimension."""
 
 import copy
+from collections import OrderedDict
 from collections.abc import Callable, Mapping
+from functools import cache
+from typing import Any
 
 import numpy as np
 import torch
@@ -52,12 +55,34 @@ def masked(model: nn.Module, plan: Plan) -> nn.Module:
 
 
 def duplicate(model: nn.Module, memo: dict[int, object]) -> nn.Module:
-    """A deep copy; tensors that a hook left in a module, and that know where they came from, are copied without that."""
-    for module in model.modules():
-        for value in vars(module).values():
-            if isinstance(value, Tensor) and value.grad_fn is not None:
-                memo[id(value)] = value.detach().clone()
-    return copy.deepcopy(model, memo)
+    """A deep copy; tensors that a hook left in a module, and that know where they came from, are copied without that.
+
+    copy.deepcopy takes 0.1 ms a module; what needs no copy is taken over here, and what is not a plain module goes there.
+    """
+    if id(model) in memo:
+        return memo[id(model)]  # type: ignore[return-value]
+    kind = type(model)
+    if any(getattr(kind, name) is not getattr(nn.Module, name, None) for name in ("__setstate__", "__reduce_ex__")):
+        return copy.deepcopy(model, memo)
+    twin = memo[id(model)] = kind.__new__(kind)
+    for key, value in vars(model).items():
+        vars(twin)[key] = taken_over(value, memo)
+    return twin
+
+
+def taken_over(value: Any, memo: dict[int, object]) -> Any:
+    """A copy of a module's attribute; numbers, words and the empty need none."""
+    if type(value) in (int, float, bool, str, type(None)):
+        return value
+    if isinstance(value, Tensor):
+        if value.grad_fn is not None:
+            memo.setdefault(id(value), value.detach().clone())
+        return memo[id(value)] if id(value) in memo else copy.deepcopy(value, memo)
+    if isinstance(value, nn.Module):
+        return duplicate(value, memo)
+    if type(value) in (dict, OrderedDict):
+        return type(value)((key, taken_over(x, memo)) for key, x in value.items())
+    return copy.deepcopy(value, memo)
 
 
 def stored(model: nn.Module) -> dict[str, Tensor]:
@@ -112,14 +137,17 @@ def set_numbers(modules: Mapping[str, nn.Module], plan: Plan) -> None:
             setattr(module, follow.attribute, value)
     for module in modules.values():
         set_sizes(module)
-        set_free(module)
 
 
 def set_sizes(module: nn.Module) -> None:
     """Make a layer's own sizes agree with its tensors."""
-    for kind, update in SIZES.items():
-        if isinstance(module, kind):
-            update(module)
+    for update in updates(type(module)):
+        update(module)
+
+
+@cache
+def updates(kind: type[nn.Module]) -> tuple[Callable[..., None], ...]:
+    return tuple(update for known, update in SIZES.items() if issubclass(kind, known))
 
 
 def weight_of(module: nn.Module) -> Tensor:
@@ -174,4 +202,5 @@ SIZES: dict[type[nn.Module], Callable[..., None]] = {
     nn.GroupNorm: _group_norm,
     nn.PReLU: _prelu,
     nn.Embedding: _embedding,
+    nn.MultiheadAttention: set_free,
 }

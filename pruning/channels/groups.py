@@ -49,6 +49,7 @@ def gather(
         bytes=fold(term(t.element_size(), tape.parameters[n]) for n, t in body.tensors.items()),
         input_shape=input_shape,
         units={n: tuple(label_units[a] if form(a)[1] else None for a in tape.parameters[n]) for n in moving},
+        sizes={n: tuple(dims) for n, dims in moving.items()},
         makers=makers(tape, moving, body),
         follows=tuple(follow(n, form(n.labels)) for n in (*tape.numbers.values(), *numbers) if form(n.labels)[1]),
     )

@@ -22,7 +22,7 @@ MADE = "it meets a tensor whose size is written in the network's code"
 class Labels:
     count: int = 1
     reasons: list[str] = field(default_factory=lambda: [MEETS, MADE])  # of label -k
-    _same: list[tuple[Array, Array]] = field(default_factory=list)
+    _same: dict[tuple[int, int], tuple[Array, Array]] = field(default_factory=dict)  # by the ids of the two arrays
     _approximate: list[tuple[Array, int]] = field(default_factory=list)
     _fixed: dict[tuple[int, int], Array] = field(default_factory=dict)
 
@@ -35,6 +35,7 @@ class Labels:
         key = (n, -self._number(reason))
         if key not in self._fixed:
             self._fixed[key] = np.full(*key)
+            self._fixed[key].setflags(write=False)  # is_free knows it by that
         return self._fixed[key]
 
     def _number(self, reason: str) -> int:
@@ -45,7 +46,7 @@ class Labels:
     def same(self, a: Array, b: Array) -> None:
         """a[i] and b[i] are one unit: they stay or go together."""
         if a is not b and len(a) == len(b):
-            self._same.append((a, b))
+            self._same[id(a), id(b)] = (a, b)
 
     def meet(self, a: Array, b: Array) -> Array:
         """Index i of one operand meets index i of another; the labels of what comes of it. What meets a fixed index is fixed."""
@@ -55,7 +56,7 @@ class Labels:
         return a if is_free(b) else b
 
     def pin(self, a: Array, reason: str) -> None:
-        self._same.append((a, self.fixed(len(a), reason)))
+        self.same(a, self.fixed(len(a), reason))
 
     def approximate(self, a: Array, reason: str) -> None:
         if is_free(a):
@@ -64,10 +65,10 @@ class Labels:
     def solve(self) -> "Solution":
         """Connected components of all that was said; a fixed label pins what it meets but connects nothing."""
         nothing = np.empty(0, np.int64)
-        left, right = (np.concatenate(side) for side in zip((nothing, nothing), *self._same, strict=True))
+        left, right = (np.concatenate(side) for side in zip((nothing, nothing), *self._same.values(), strict=True))
         total = self.count + len(self.reasons) - 1  # label -k is found at the end, where index -k is
         free = (left > 0) & (right > 0)
-        pairs = (np.ones(int(free.sum()), np.int8), (left[free], right[free]))
+        pairs = (np.ones(int(free.sum())), (left[free].astype(np.int32), right[free].astype(np.int32)))
         found = connected_components(coo_array(pairs, shape=(total, total)), directed=False)[1]
         component = found.astype(np.int64)
         why = np.full(total, -1)
@@ -84,7 +85,9 @@ class Labels:
 
 def is_free(a: Array) -> bool:
     """Whether some index may still go."""
-    return bool(len(a) and (a[-1] > 0 or (a > 0).any()))
+    if not len(a) or (a.flags.owndata and not a.flags.writeable):
+        return False
+    return bool(a[-1] > 0 or (a > 0).any())
 
 
 def is_any(a: Array) -> bool:

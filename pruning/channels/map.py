@@ -63,7 +63,8 @@ class ChannelMap:
     # For every cut parameter or buffer: per dimension the unit of each index (-1: fixed), or None where nothing is cut.
     # Units are numbered through all groups in order. Left out of the JSON: only surgery and scoring need it.
     units: Mapping[str, tuple[NDArray[np.int64] | None, ...]] = field(default_factory=dict, repr=False, compare=False)
-    # Layer → the (parameter, dimension) that makes its channels, and the numbers that change; for the same two only.
+    # Their sizes; layer → the (parameter, dimension) that makes its channels; and the numbers that change; for these only.
+    sizes: Mapping[str, tuple[Linear, ...]] = field(default_factory=dict, repr=False, compare=False)
     makers: Mapping[str, tuple[tuple[str, int], ...]] = field(default_factory=dict, repr=False, compare=False)
     follows: tuple[Follow, ...] = field(default=(), repr=False, compare=False)
 

@@ -8,9 +8,10 @@ import torch
 from torch import Tensor, nn
 from torch.nn.modules.conv import _ConvNd
 
+from pruning.channels.map import size
 from pruning.errors import UserError
 from pruning.plan import Plan
-from pruning.surgery import Positions, positions, set_numbers
+from pruning.surgery import set_numbers
 
 UNTRACEABLE = (  # part of torch's message, what it means, what to do
     (
@@ -40,6 +41,7 @@ class Body:
             if isinstance(module, _ConvNd)
             for place in ("weight", "parametrizations.weight.original", "parametrizations.weight.original1")
         }
+        self.before = [(module, type(module), dict(vars(module))) for module in self.modules.values()]
         self.places = [
             (store, key, tensor)
             for module in self.modules.values()
@@ -55,13 +57,12 @@ def on_meta(body: Body, plan: Plan | None = None) -> Iterator[dict[str, Tensor]]
 
     `plan`: cut ones, and the modules' own numbers changed to go with them.
     """
-    cut = positions(plan) if plan else {}
+    kept = list(plan.kept().values()) if plan else []
+    cut = {n: [size(form, kept) for form in dims] for n, dims in plan.channels.sizes.items()} if plan else {}
     twins = {
-        name: torch.empty(smaller(t, cut.get(name)), dtype=t.dtype, device="meta") for name, t in body.tensors.items()
+        name: torch.empty(cut.get(name, t.shape), dtype=t.dtype, device="meta") for name, t in body.tensors.items()
     }
     by_id = {id(t): twins[name] for name, t in body.tensors.items()}
-    modules = list(body.modules.values())
-    before = [(module, type(module), dict(vars(module))) for module in modules]
     try:
         for store, key, tensor in body.places:
             store[key] = by_id[id(tensor)]
@@ -71,7 +72,7 @@ def on_meta(body: Body, plan: Plan | None = None) -> Iterator[dict[str, Tensor]]
     finally:
         for store, key, tensor in body.places:
             store[key] = tensor
-        for module, kind, attributes in before:
+        for module, kind, attributes in body.before:
             restore(module, attributes)
             module.__class__ = kind
 
@@ -81,12 +82,6 @@ def restore(module: nn.Module, attributes: Mapping[str, Any]) -> None:
     if len(now) != len(attributes) or any(now.get(key) is not value for key, value in attributes.items()):
         now.clear()
         now.update(attributes)
-
-
-def smaller(tensor: Tensor, cut: tuple[Positions | None, ...] | None) -> list[int]:
-    return [
-        n if kept is None else len(kept) for n, kept in zip(tensor.shape, cut or (None,) * tensor.dim(), strict=True)
-    ]
 
 
 def cannot_run(shapes: str, error: Exception) -> UserError:

@@ -9,7 +9,6 @@ from typing import Any
 import torch
 from torch import Tensor
 from torch.utils._python_dispatch import TorchDispatchMode
-from torch.utils._pytree import tree_leaves
 
 from pruning.channels import zero
 from pruning.channels.certificate import Probe, Step
@@ -24,7 +23,7 @@ from pruning.channels.tape import Tape
 ALL_RULES: dict[str, Rule] = RULES | RESHAPES | INDEXING
 VALUES = ("number", "float", "Tensor", "Scalar")  # types in a schema; a tensor may be given as a number
 VIEWS = dict.fromkeys(("_unsafe_view", "_reshape_alias", "reshape"), "view")  # which one depends on strides
-LAYOUT = ("clone", "contiguous", "_to_copy", "detach", "alias", "as_strided")  # torch may leave them out
+LAYOUT = ("clone", "contiguous", "_to_copy", "detach", "alias", "as_strided")
 
 
 @dataclass(frozen=True)
@@ -36,10 +35,7 @@ class Op:
     shape: Callable[[Sequence[Any]], Any] | None
     arguments: tuple[str, ...]
     values: tuple[int, ...]  # where among them numbers may stand that are no sizes
-
-    @property
-    def layout(self) -> bool:
-        return self.name in LAYOUT
+    layout: bool  # torch may leave it out
 
 
 @cache
@@ -49,7 +45,7 @@ def known(func: Any) -> Op:
     shape = None if "out" in func._overloadname else SHAPES.get(full)
     arguments = func._schema.arguments
     values = (i for i, a in enumerate(arguments) if any(kind in str(a.type) for kind in VALUES))
-    return Op(name, find_rule(func, name), shape, tuple(a.name for a in arguments), tuple(values))
+    return Op(name, find_rule(func, name), shape, tuple(a.name for a in arguments), tuple(values), name in LAYOUT)
 
 
 def constants(op: Op, args: Sequence[Any]) -> tuple[Any, ...]:
@@ -83,14 +79,13 @@ class Recorder(TorchDispatchMode):  # type: ignore[no-untyped-call]
         self, func: Any, types: Sequence[type], args: tuple[Any, ...] = (), kwargs: dict[str, Any] | None = None
     ) -> Any:
         op = known(func)
-        if kwargs or not tensors(args):
-            kwargs = dict(kwargs or {})
-            if "device" in op.arguments and ("device" in kwargs or not tensors((*args, *kwargs.values()))):
-                kwargs["device"] = "meta"
-        arguments = [*args, *(kwargs[n] for n in op.arguments[len(args) :] if n in kwargs)] if kwargs else args
+        arguments: Sequence[Any] = args
+        if kwargs or not any(isinstance(a, Tensor | list | tuple) for a in args):
+            kwargs, arguments = on_device(op, args, kwargs or {})
         out = op.shape(args) if op.shape and not kwargs else None
-        out = func(*args, **(kwargs or {})) if out is None else out
-        outs = [out] if isinstance(out, Tensor) else [t for t in tree_leaves(out) if isinstance(t, Tensor)]
+        if out is None:
+            out = func(*args, **(kwargs or {}))
+        outs = [out] if isinstance(out, Tensor) else [t for t in flat(out) if isinstance(t, Tensor)]
         if outs and self.probe:
             self.probe.see(op.name, op.layout, constants(op, arguments), outs)
         elif outs:
@@ -111,13 +106,28 @@ class Recorder(TorchDispatchMode):  # type: ignore[no-untyped-call]
             tape.steps.append(Step(op.name, constants(op, args), inputs, outputs, tape.place, tape.inside))
 
 
+def on_device(op: Op, args: Sequence[Any], kwargs: dict[str, Any]) -> tuple[dict[str, Any], list[Any]]:
+    """Keyword arguments, with tensors that are made from nothing sent to meta; and all arguments in order."""
+    made = "device" in op.arguments and ("device" in kwargs or not tensors((*args, *kwargs.values())))
+    given = kwargs | {"device": "meta"} if made else kwargs
+    return given, [*args, *(given[name] for name in op.arguments[len(args) :] if name in given)]
+
+
+def flat(value: Any) -> list[Any]:
+    if isinstance(value, list | tuple):
+        return [x for part in value for x in flat(part)]
+    return [value]
+
+
 def describe(tape: Tape, op: Op, args: Sequence[Any], out: Any, outs: list[Tensor]) -> None:
     """Give every output its labels; whatever a rule cannot describe is pinned."""
     result = op.rule(tape, args, out) if op.rule else None
     dims = result if isinstance(result, list) else [result] * len(outs)
+    alive = None
     for tensor, labels in zip(outs, dims, strict=True):
-        if labels is not None and tuple(len(a) for a in labels) == tuple(tensor.shape):
-            alive = zero.alive(tape, op.name, args, labels, pointwise=op.rule is pointwise)
+        if labels is not None and [len(a) for a in labels] == list(tensor.shape):
+            if alive is None:
+                alive = zero.alive(tape, op.name, args, labels, pointwise=op.rule is pointwise)
             tape.put(tensor, labels, alive=alive)
         elif labels is None or tensor is outs[0]:
             pin_all(tape, op, args, tensor)

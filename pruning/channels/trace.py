@@ -21,6 +21,7 @@ from pruning.channels.map import ChannelMap
 from pruning.channels.meta import Body, cannot_run, on_meta
 from pruning.channels.recorder import Recorder
 from pruning.channels.repair import candidates
+from pruning.channels.rules import BATCH_NORMS
 from pruning.channels.tape import EVERYWHERE, Number, Tape
 from pruning.errors import UserError
 from pruning.interface import given, output_tensors
@@ -28,6 +29,7 @@ from pruning.plan import Plan
 
 ROUNDS = 60  # a network with more hard-coded numbers than this is left alone
 ATTEMPTS = 60  # guesses at one fault
+MODAL = ("native_dropout", "add", "mul", *BATCH_NORMS)  # ops that dropout and batch norm, which counts its batches, add
 HARD_CODED = "its size is written in the network's code"
 FAILURES = (
     ArithmeticError,
@@ -107,8 +109,14 @@ class Study:
 
     def first_fault(self, channels: ChannelMap, label_units: Array) -> Fault | None:
         some, few = probe_plans(channels)
-        probes = (self.probe(plan, label_units, train) for plan, train in ((some, False), (few, False), (some, True)))
+        runs = [(some, False), (few, False), *([(some, True)] if self.trains_otherwise() else [])]
+        probes = (self.probe(plan, label_units, train) for plan, train in runs)
         return next(filter(None, probes), None)
+
+    def trains_otherwise(self) -> bool:
+        """Whether train mode does more than what dropout and batch norm do there."""
+        a, b = ([s.name for s in self.steps[train] if not is_modal(s)] for train in (False, True))
+        return a != b
 
     def probe(self, plan: Plan, label_units: Array, train: bool) -> Fault | None:
         """Run the network cut by `plan`, up to the first op that differs."""
@@ -195,6 +203,11 @@ class Study:
         return []
 
 
+def is_modal(step: Step) -> bool:
+    """Whether an op is of those that differ between the modes and hold no width: one number an example is drawn, say."""
+    return step.name in MODAL or all(len(a) == 1 for dims in step.outputs if dims for a in dims[1:])
+
+
 def may_go(steps: Iterable[Step], label_units: Array) -> list[Array]:
     """Labels of the dimensions of which some indices may go."""
     return [a for step in steps for _, a in step.dimensions() if np.any(label_units[a] >= 0)]
@@ -207,7 +220,7 @@ def run(
     tape = recorder.tape
     body.model.train(train)
     random.seed(0)  # layers that are dropped at random are the same ones in every run
-    for name, tensor in tensors.items():
+    for name, tensor in tensors.items() if recorder.probe is None else ():
         tape.register(name, tensor, trained=name in body.parameters, spatial=name in body.kernels)
     dtype = next((t.dtype for t in tensors.values() if t.is_floating_point()), torch.float32)
     args, named = given(example_input)

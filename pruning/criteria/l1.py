@@ -6,4 +6,4 @@ from pruning.criteria.units import Units
 
 
 def score(units: Units) -> Tensor:
-    return units.filters.abs().sum(1)
+    return units.filters.norm(1, dim=1)

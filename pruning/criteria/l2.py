@@ -6,4 +6,4 @@ from pruning.criteria.units import Units
 
 
 def score(units: Units) -> Tensor:
-    return units.filters.square().sum(1).sqrt()
+    return units.filters.norm(2, dim=1)

@@ -43,6 +43,8 @@ def units_of(model: nn.Module, channels: ChannelMap, seen: Mapping[str, Tensor],
 
 
 def joined(rows: list[Tensor], group: Group) -> Tensor:
+    if len(rows) == 1:
+        return rows[0]  # spare big weights the copy
     return torch.cat(rows, 1) if rows else torch.empty(group.units, 0)
 
 
