@@ -2,6 +2,7 @@
 
 from collections.abc import Iterator, Mapping
 from contextlib import contextmanager
+from operator import is_
 from typing import Any
 
 import torch
@@ -79,7 +80,7 @@ def on_meta(body: Body, plan: Plan | None = None) -> Iterator[dict[str, Tensor]]
 
 def restore(module: nn.Module, attributes: Mapping[str, Any]) -> None:
     now = vars(module)
-    if len(now) != len(attributes) or any(now.get(key) is not value for key, value in attributes.items()):
+    if len(now) != len(attributes) or not all(map(is_, now.values(), attributes.values())):
         now.clear()
         now.update(attributes)
 

@@ -6,6 +6,7 @@ function, say with `tape.labels.same` which labels are one unit, with `.pin` whi
 `tape.multiply` what MACs it costs, and add a line to RULES under the op's ATen name.
 """
 
+import math
 from collections.abc import Callable, Sequence
 from typing import Any
 
@@ -40,7 +41,7 @@ def convolution(tape: Tape, args: Sequence[Any], out: Any) -> Dims:
     if bias is not None:
         tape.labels.same(tape.get(bias)[0], made)
     positions = x.shape[2:] if transposed else out.shape[2:]
-    tape.multiply(int(np.prod(positions)) * x.shape[0], rows, columns, *kernel)
+    tape.multiply(math.prod(positions) * x.shape[0], rows, columns, *kernel)
     return (batch, made, *(tape.labels.fixed(n) for n in out.shape[2:]))
 
 

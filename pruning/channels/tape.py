@@ -1,11 +1,11 @@
 """Tape: what one traced run of a network says about its channels; rules write to it."""
 
+import math
 from bisect import bisect_right
 from collections.abc import Iterable, Sequence
 from dataclasses import dataclass, field
 from typing import Any
 
-import numpy as np
 from torch import Tensor
 
 from pruning.channels.labels import MEETS, Array, Labels, is_free
@@ -123,8 +123,8 @@ class Tape:
         """Count MACs: factor × the product of these dimensions' sizes."""
         if self.counting:
             moving = tuple(a for a in dims if is_free(a))
-            still = [len(a) for a in dims if not is_free(a)]
-            self.macs.append((factor * int(np.prod(still, dtype=np.int64)), moving))
+            still = math.prod(len(a) for a in dims if not is_free(a))
+            self.macs.append((factor * still, moving))
 
     def forget(self) -> list[Any]:
         """Drop the tensors of a finished run, keep what was learned; hand over the run's steps."""
