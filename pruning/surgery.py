@@ -146,7 +146,7 @@ def set_sizes(module: nn.Module) -> None:
 
 
 @cache
-def updates(kind: type[nn.Module]) -> tuple[Callable[..., None], ...]:
+def updates(kind: type) -> tuple[Callable[..., None], ...]:
     return tuple(update for known, update in SIZES.items() if issubclass(kind, known))
 
 

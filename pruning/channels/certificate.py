@@ -13,9 +13,12 @@ from torch import Tensor, nn
 
 from pruning.channels.labels import Array, is_any
 from pruning.channels.map import ChannelMap
+from pruning.channels.rules import BATCH_NORMS
 from pruning.channels.source import modules_around, outward, raising
 from pruning.channels.tape import Dims
 from pruning.plan import Plan
+
+MODAL = ("native_dropout", "add", "mul", *BATCH_NORMS)  # "add": batch norm counts its batches
 
 
 @dataclass(frozen=True)
@@ -84,6 +87,22 @@ class Probe:
         if id(a) not in self._sizes:  # the steps hold the array, so that its id is its own
             self._sizes[id(a)] = int(self.stays[a].sum())
         return self._sizes[id(a)] == size
+
+
+@dataclass
+class Names:
+    """The names of a run's ops, but for those that dropout and batch norm add in training."""
+
+    seen: list[str] = field(default_factory=list)
+
+    def see(self, name: str, layout: bool, constants: tuple[Any, ...], outs: Sequence[Tensor]) -> None:
+        if not layout and not is_modal(name, outs[0].shape):
+            self.seen.append(name)
+
+
+def is_modal(name: str, shape: Sequence[int]) -> bool:
+    """Whether an op is of those that differ between the modes and hold no width: one number is drawn for an example, say."""
+    return name in MODAL or all(n == 1 for n in shape[1:])
 
 
 def probe_plans(channels: ChannelMap) -> tuple[Plan, Plan]:

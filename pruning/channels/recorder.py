@@ -11,7 +11,7 @@ from torch import Tensor
 from torch.utils._python_dispatch import TorchDispatchMode
 
 from pruning.channels import zero
-from pruning.channels.certificate import Probe, Step
+from pruning.channels.certificate import Names, Probe, Step
 from pruning.channels.indexing import INDEXING
 from pruning.channels.pointwise import pointwise, tensors
 from pruning.channels.reshapes import RESHAPES
@@ -69,7 +69,7 @@ class Recorder(TorchDispatchMode):  # type: ignore[no-untyped-call]
     `names`: names of modules by id, to note where in the source each op is; empty: that is not asked for.
     """
 
-    def __init__(self, tape: Tape, probe: Probe | None = None, names: Mapping[int, str] | None = None) -> None:
+    def __init__(self, tape: Tape, probe: Probe | Names | None = None, names: Mapping[int, str] | None = None) -> None:
         super().__init__()  # type: ignore[no-untyped-call]
         self.tape = tape
         self.probe = probe

@@ -14,22 +14,20 @@ from torch import Tensor, nn
 from torch.utils._pytree import tree_leaves, tree_map
 
 from pruning.attention import freed
-from pruning.channels.certificate import Differs, Probe, Step, labels_kept, probe_plans
+from pruning.channels.certificate import Differs, Names, Probe, Step, is_modal, labels_kept, probe_plans
 from pruning.channels.groups import gather
 from pruning.channels.labels import Array
 from pruning.channels.map import ChannelMap
 from pruning.channels.meta import Body, cannot_run, on_meta
 from pruning.channels.recorder import Recorder
 from pruning.channels.repair import candidates
-from pruning.channels.rules import BATCH_NORMS
 from pruning.channels.tape import EVERYWHERE, Number, Tape
 from pruning.errors import UserError
 from pruning.interface import given, output_tensors
 from pruning.plan import Plan
 
 ROUNDS = 60  # a network with more hard-coded numbers than this is left alone
-ATTEMPTS = 60  # guesses at one fault
-MODAL = ("native_dropout", "add", "mul", *BATCH_NORMS)  # ops that dropout and batch norm, which counts its batches, add
+ATTEMPTS = 300  # guesses at numbers that follow
 HARD_CODED = "its size is written in the network's code"
 FAILURES = (
     ArithmeticError,
@@ -87,6 +85,8 @@ class Study:
     located: bool = False
     tape: Tape = field(default_factory=Tape)
     steps: dict[bool, list[Step]] = field(default_factory=dict)  # of the dense run, in eval and in train mode
+    otherwise: bool | None = None  # whether train mode is another network; not known yet
+    attempts: int = 0
     pins: list[Array] = field(default_factory=list)
     numbers: dict[tuple[str, str, int | None], Number] = field(default_factory=dict)
 
@@ -95,10 +95,14 @@ class Study:
         names = {id(m): name for name, m in self.body.modules.items()} if self.located else {}
         self.tape = Tape(self.whole)
         with on_meta(self.body) as tensors:
-            for train in (False, True):
-                self.tape.counting = not train
-                recorder = Recorder(self.tape, names=names)
-                self.steps[train] = run(self.body, recorder, tensors, self.example_input, train=train)
+            self.steps[False] = run(
+                self.body, Recorder(self.tape, names=names), tensors, self.example_input, train=False
+            )
+            if self.trains_otherwise(tensors):
+                self.tape.counting = False
+                self.steps[True] = run(
+                    self.body, Recorder(self.tape, names=names), tensors, self.example_input, train=True
+                )
         for a in self.pins:
             self.tape.labels.pin(a, HARD_CODED)
 
@@ -109,14 +113,19 @@ class Study:
 
     def first_fault(self, channels: ChannelMap, label_units: Array) -> Fault | None:
         some, few = probe_plans(channels)
-        runs = [(some, False), (few, False), *([(some, True)] if self.trains_otherwise() else [])]
+        runs = [(some, False), (few, False), *([(some, True)] if self.otherwise else [])]
         probes = (self.probe(plan, label_units, train) for plan, train in runs)
         return next(filter(None, probes), None)
 
-    def trains_otherwise(self) -> bool:
+    def trains_otherwise(self, tensors: Mapping[str, Tensor]) -> bool:
         """Whether train mode does more than what dropout and batch norm do there."""
-        a, b = ([s.name for s in self.steps[train] if not is_modal(s)] for train in (False, True))
-        return a != b
+        if self.otherwise is None:
+            names = Names()
+            run(self.body, Recorder(Tape(), names), tensors, self.example_input, train=True)
+            self.otherwise = names.seen != [
+                s.name for s in self.steps[False] if not is_modal(s.name, list(map(len, s.outputs[0] or ())))
+            ]
+        return self.otherwise
 
     def probe(self, plan: Plan, label_units: Array, train: bool) -> Fault | None:
         """Run the network cut by `plan`, up to the first op that differs."""
@@ -155,7 +164,8 @@ class Study:
             self.body, fault.step, fault.around, self.alike(fault), lambda a: bool((label_units[a] >= 0).any())
         )
         before = dict(self.numbers)
-        for guess in itertools.islice(guesses, ATTEMPTS):
+        for guess in itertools.islice(guesses, ATTEMPTS - self.attempts):
+            self.attempts += 1
             fresh = {n.key: n for n in guess if n.key not in before}
             self.numbers = before | fresh
             channels, units = self.gather() if fresh else (None, label_units)
@@ -201,11 +211,6 @@ class Study:
             if any(np.any(label_units[a] >= 0) for a in own):
                 return own
         return []
-
-
-def is_modal(step: Step) -> bool:
-    """Whether an op is of those that differ between the modes and hold no width: one number an example is drawn, say."""
-    return step.name in MODAL or all(len(a) == 1 for dims in step.outputs if dims for a in dims[1:])
 
 
 def may_go(steps: Iterable[Step], label_units: Array) -> list[Array]:
