@@ -16,6 +16,7 @@ import models
 from pruning.errors import UserError
 from pruning.plan import Plan, continued, indices, ranges
 from pruning.run import write_atomic
+from pruning.surgery import set_sizes
 
 FORMAT = 1
 KEY = "espalier"
@@ -28,19 +29,21 @@ def save(
     name: str,
     arguments: Mapping[str, Any],
     plan: Plan | None = None,
+    blocks: str = "inside",
     parent: Mapping[str, Any] | None = None,
     extra: Mapping[str, Any] | None = None,
 ) -> None:
     """Write network and recipe. `name`, `arguments`: what `models.build` made the dense network from.
 
-    `parent` is the recipe of the network that `plan` was made for: kept indices are stored relative to the dense network.
+    `parent` is the recipe of the network that `plan` was made for, `blocks` what it was traced with. The recipe's "keep" is
+    of the dense network; cuts that its groups cannot tell follow in "then", each of the network that the ones before left.
     """
     recipe = {
         "format": FORMAT,
         "model": name,
         "arguments": dict(arguments),
         "attributes": changed_numbers(model, dense(name, arguments)),
-        "keep": composed((parent or {}).get("keep", {}), plan),
+        **cuts(parent or {}, plan, blocks),
         "extra": dict(extra or {}),
     }
     tensors = {key: t.detach().cpu().contiguous().clone() for key, t in model.state_dict().items()}
@@ -58,6 +61,8 @@ def load(path: Path | str) -> nn.Module:
         for attribute, value in numbers.items():
             setattr(network.get_submodule(module), attribute, tuple(value) if isinstance(value, list) else value)
     fill(network, tensors, path)
+    for module in network.modules():
+        set_sizes(module)  # gives attention that was cut the class that can run it
     return network.eval()
 
 
@@ -129,16 +134,29 @@ def changed_numbers(model: nn.Module, original: nn.Module) -> dict[str, dict[str
     return {name: own for name, own in changed.items() if own}
 
 
-def composed(kept: Mapping[str, list[list[int]]], plan: Plan | None) -> dict[str, list[list[int]]]:
-    """Kept units of the dense network after `plan` cut a network that had kept `kept` of them.
+def cuts(parent: Mapping[str, Any], plan: Plan | None, blocks: str) -> dict[str, Any]:
+    """The recipe's cuts {"blocks", "keep", "then"}, when `plan` cut the network of the recipe `parent`."""
+    told = [{"blocks": parent.get("blocks", "inside"), "keep": parent.get("keep", {})}, *parent.get("then", [])]
+    if plan is not None and plan.removed():
+        new = {"blocks": blocks, "keep": {name: ranges(kept) for name, kept in plan.keep.items()}}
+        *before, last = told
+        told = [*before, *([new] if not last["keep"] else joined(last, new, plan))]
+    return {**told[0], "then": told[1:]}
 
-    A group that has other units after the first cut (a grouped convolution that became depthwise) is left out.
-    """
-    before = {name: indices(spans) for name, spans in kept.items()}
-    sizes = {group.name: group.units for group in plan.channels.groups} if plan else {}
-    other = {name for name in before if sizes.get(name, len(before[name])) != len(before[name])}
-    both = continued(before, {n: k for n, k in plan.keep.items() if n not in other} if plan else {})
-    return {name: ranges(units) for name, units in both.items() if name not in other}
+
+def joined(first: dict[str, Any], later: dict[str, Any], plan: Plan) -> list[dict[str, Any]]:
+    """Two cuts as one; both, where blocks were cut otherwise or the first left a group other units than it kept."""
+    before, sizes = spelt(first), {group.name: group.units for group in plan.channels.groups}
+    if first["blocks"] != later["blocks"] or any(
+        sizes.get(name, len(kept)) != len(kept) for name, kept in before.items()
+    ):
+        return [first, later]
+    both = continued(before, spelt(later))
+    return [first | {"keep": {name: ranges(kept) for name, kept in both.items()}}]
+
+
+def spelt(cut: Mapping[str, Any]) -> dict[str, list[int]]:
+    return {name: indices(spans) for name, spans in cut["keep"].items()}
 
 
 def fill(network: nn.Module, tensors: Mapping[str, Tensor], path: Path | str) -> None:

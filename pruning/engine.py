@@ -8,12 +8,12 @@ from typing import Any
 import torch
 from torch import nn
 
-from pruning import checkpoint, data, measure, timing
+from pruning import checkpoint, data, measure, proof, timing
 from pruning.allocate import from_settings
 from pruning.channels.trace import trace
 from pruning.criteria import score
 from pruning.data.dataset import Dataset
-from pruning.equivalence import approximations, exact, verify
+from pruning.equivalence import verify
 from pruning.errors import UserError
 from pruning.evaluate import evaluate
 from pruning.explain import explain, scoring_data
@@ -24,6 +24,7 @@ from pruning.recalibration import calibration_images, recalibrate
 from pruning.report import Report
 from pruning.run import Run, read_json, read_lines, write_atomic, write_json
 from pruning.spec import (
+    Blocks,
     DataSettings,
     FinetuneSpec,
     InspectSpec,
@@ -85,7 +86,8 @@ def prune_and_tune(spec: PruneSpec, run: Run, report: Report) -> None:
     before = read_json(parent.result)["after"] | {"latency": measure.latency(dense.to(device), dataset.input_shape)}
     if not run.model.exists():
         tuned = fit(small.to("cpu"), dataset, spec.finetune, run=run, report=report, stage="finetune")
-        keep(tuned, run, checkpoint.recipe(parent.model), dataset, plan)
+        recipe = checkpoint.recipe(parent.model)
+        keep(tuned, run, recipe, dataset, plan=plan, blocks=spec.pruning.blocks)
     finish(run, report, dataset, spec.finetune, stage="finetune", before=before, pruned=pruned, verified=difference)
 
 
@@ -133,7 +135,7 @@ def planned(
     model: nn.Module, dataset: Dataset, settings: PruneSettings, run: Run, report: Report, device: torch.device
 ) -> Plan:
     """The plan that was made before a restart, or a new one: trace, score, allocate."""
-    channels = trace(model, torch.zeros(2, *dataset.input_shape))
+    channels = trace(model, torch.zeros(2, *dataset.input_shape), blocks=settings.blocks)
     if run.plan.exists():
         return Plan.from_json(run.plan.read_text(), channels)
     chosen = scoring_data(dataset, settings.score_images, seed=settings.seed, device=device, report=report)
@@ -165,15 +167,19 @@ def recalibrated(
 def cut_in_words(plan: Plan, dense: nn.Module, small: nn.Module, difference: float) -> str:
     units = sum(group.units for group in plan.channels.groups)
     removed = sum(len(gone) for gone in plan.removed().values())
-    proof = f"equals the masked original to {difference:.0e}"
-    if not exact(plan):
-        proof = f"differs from the masked original by {difference:.0e}, as {next(approximations(plan))}"
-    return (
-        f"Pruned {removed:,} of {units:,} filters: {parameters(dense):,} → {parameters(small):,} parameters; {proof}."
-    )
+    sizes = f"{parameters(dense):,} → {parameters(small):,} parameters"
+    return f"Pruned {removed:,} of {units:,} filters: {sizes}; {proof.in_words(plan, difference)}."
 
 
-def keep(model: nn.Module, run: Run, recipe: Mapping[str, Any], dataset: Dataset, plan: Plan | None = None) -> None:
+def keep(
+    model: nn.Module,
+    run: Run,
+    recipe: Mapping[str, Any],
+    dataset: Dataset,
+    *,
+    plan: Plan | None = None,
+    blocks: Blocks = Blocks.INSIDE,
+) -> None:
     """Save the network with all that is needed to use it: classes, and how to normalise an input."""
     noted = {
         "classes": dataset.classes,
@@ -182,8 +188,8 @@ def keep(model: nn.Module, run: Run, recipe: Mapping[str, Any], dataset: Dataset
         "input_shape": dataset.input_shape,
         "data": dataset.name,
     }
-    name, arguments = recipe["model"], recipe["arguments"]
-    checkpoint.save(model, run.model, name=name, arguments=arguments, plan=plan, parent=recipe, extra=noted)
+    made = {"name": recipe["model"], "arguments": recipe["arguments"]}
+    checkpoint.save(model, run.model, **made, plan=plan, blocks=blocks, parent=recipe, extra=noted)
 
 
 def finish(

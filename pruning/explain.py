@@ -3,6 +3,7 @@
 from collections.abc import Callable, Iterable, Iterator, Mapping
 from typing import Any
 
+import numpy as np
 import torch
 from torch import Tensor, nn
 
@@ -16,7 +17,7 @@ from pruning.data.dataset import Dataset
 from pruning.errors import UserError
 from pruning.report import Report
 from pruning.run import Run, write_atomic, write_json
-from pruning.spec import Augment, PruneSettings
+from pruning.spec import Augment, Blocks, PruneSettings
 
 BATCH = 32
 MOST_MACS = 10**12  # of a forward pass over the scoring images that Explore can wait for: 64 images of VGG-16
@@ -26,21 +27,39 @@ LATER = "It looks at data and at trained weights: computed when the training has
 
 
 def explain(model: nn.Module, input_shape: tuple[int, ...], run: Run, report: Report, data: Data | None = None) -> None:
-    """Write channels.json and scores.json; criteria that look at data are left for later when there is no `data`."""
-    channels = channels_of(model, input_shape)
-    write_atomic(run.channels, channels.to_json())
-    scores: dict[str, Any] = {}
-    for done, (name, criterion) in enumerate(CRITERIA.items()):
-        report.progress("score", done, len(CRITERIA))
-        waits = criterion.watch is not None and data is None
-        scores[name] = {"error": LATER} if waits else listed(model, channels, name, data)
-    write_json(run.scores, scores)
+    """Write channels and scores, also for whole blocks where the network has some.
+
+    Criteria that look at data are left for later when there is no `data`.
+    """
+    maps = maps_of(model, input_shape)
+    if Blocks.WHOLE in maps:
+        write_atomic(run.channels_whole, maps[Blocks.WHOLE].to_json())
+    write_atomic(run.channels, maps[Blocks.INSIDE].to_json())  # last: it is what pages wait for
+    for number, (blocks, channels) in enumerate(maps.items()):
+        found: dict[str, Any] = {}
+        for done, (name, criterion) in enumerate(CRITERIA.items(), number * len(CRITERIA)):
+            report.progress("score", done, len(maps) * len(CRITERIA))
+            waits = criterion.watch is not None and data is None
+            found[name] = {"error": LATER} if waits else listed(model, channels, name, data)
+        write_json(run.explained(blocks)[1], found)
 
 
-def channels_of(model: nn.Module, input_shape: tuple[int, ...]) -> ChannelMap:
+def maps_of(model: nn.Module, input_shape: tuple[int, ...]) -> dict[Blocks, ChannelMap]:
+    """The map for each way to cut blocks; only the default where the other is the same."""
+    inside, whole = (channels_of(model, input_shape, blocks) for blocks in (Blocks.INSIDE, Blocks.WHOLE))
+    return {Blocks.INSIDE: inside} if same(inside, whole) else {Blocks.INSIDE: inside, Blocks.WHOLE: whole}
+
+
+def same(a: ChannelMap, b: ChannelMap) -> bool:
+    """Whether two maps have the same groups, and the same units at every place."""
+    pairs = [pair for name in a.units if name in b.units for pair in zip(a.units[name], b.units[name], strict=True)]
+    return a == b and a.units.keys() == b.units.keys() and all(np.array_equal(x, y) for x, y in pairs)  # type: ignore[arg-type]
+
+
+def channels_of(model: nn.Module, input_shape: tuple[int, ...], blocks: Blocks = Blocks.INSIDE) -> ChannelMap:
     """The traced map; one without groups that says why, when the network cannot be traced."""
     try:
-        return trace(model, torch.zeros(2, *input_shape))
+        return trace(model, torch.zeros(2, *input_shape), blocks=blocks)
     except UserError as error:
         whole = Protected("network", 0, str(error))
         params, macs = sum(p.numel() for p in model.parameters()), measure.macs(model, input_shape)

@@ -7,6 +7,8 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
+from pruning.settings import Blocks
+
 
 def home() -> Path:
     """Folder of all runs, `PRUNING_HOME` (default `runs/`)."""
@@ -50,10 +52,18 @@ class Run:
     )  # the network this run ends with (best on validation)
     channels = property(lambda self: self.path / "channels.json")  # groups, protected layers, count formulas
     scores = property(lambda self: self.path / "scores.json")  # {criterion: {group: [score, …]} or {"error": …}}
+    channels_whole = property(lambda self: self.path / "channels_whole.json")  # for blocks=whole, where that differs
+    scores_whole = property(lambda self: self.path / "scores_whole.json")
     plan = property(lambda self: self.path / "plan.json")
     summary_before = property(lambda self: self.path / "summary_before.txt")  # torchinfo
     summary_after = property(lambda self: self.path / "summary_after.txt")
     result = property(lambda self: self.path / "result.json")
+
+    def explained(self, blocks: Blocks) -> tuple[Path, Path]:
+        """Channels and scores for this way to cut blocks; the same for both where the network has none."""
+        if blocks is Blocks.WHOLE and self.channels_whole.exists():
+            return self.channels_whole, self.scores_whole
+        return self.channels, self.scores
 
 
 def write_atomic(path: Path, content: str | bytes) -> None:

@@ -74,6 +74,13 @@ class RoundMode(StrEnum):
     DOWN = "down"
 
 
+class Blocks(StrEnum):
+    """How grouped convolutions, attention heads and group norms are cut."""
+
+    INSIDE = "inside"  # the same places in every block
+    WHOLE = "whole"  # entire blocks
+
+
 class Normalise(StrEnum):
     L2 = "l2"
     MEAN = "mean"
@@ -258,6 +265,11 @@ class PruneSettings(Settings):
         (),
         title="Protected layers",
         description="Layers to leave whole, by name or pattern, such as conv1 or layer4.*, with all that is tied to them.",
+    )
+    blocks: Blocks = Field(
+        Blocks.INSIDE,
+        title="Blocks",
+        description="Attention heads, conv groups and norm groups get smaller, all by the same places (inside), or fewer (whole): half of 12 heads of 64 are 12 of 32, or 6 of 64.",
     )
     score_images: int = Field(
         1024, ge=1, title="Scoring images", description="Training images that data-driven criteria (Taylor) look at."

@@ -11,7 +11,7 @@ import pytest
 ROOT = Path(__file__).resolve().parent.parent
 LAYERS = [  # a module may import from its own line and the lines above it
     ("pruning.errors", "pruning.amounts", "pruning.settings", "pruning.spec", "pruning.run", "pruning.report"),
-    ("pruning.channels.map", "pruning.plan", "pruning.jobs.database", "pruning.jobs.store"),
+    ("pruning.channels.map", "pruning.plan", "pruning.proof", "pruning.jobs.database", "pruning.jobs.store"),
     ("pruning.limits", "pruning.protect", "pruning.ranking", "pruning.allocate"),
     ("models",),
     ("pruning.surgery", "pruning.reversal"),
@@ -34,6 +34,7 @@ NO_TORCH = (
     "pruning.run",
     "pruning.report",
     "pruning.plan",
+    "pruning.proof",
     "pruning.allocate",
     "pruning.channels.map",
     "pruning.jobs.store",

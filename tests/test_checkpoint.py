@@ -18,7 +18,7 @@ from pruning.errors import UserError
 from pruning.plan import Plan
 
 ROOT = Path(__file__).parent.parent
-NETWORKS = ["fashion-cnn", "scnnb", "resnet20-cifar", "mobilenet_v2", "googlenet", "iris-mlp"]
+NETWORKS = ["fashion-cnn", "scnnb", "resnet20-cifar", "mobilenet_v2", "googlenet", "vit_b_32", "iris-mlp"]
 
 
 def pruned(model, shape, share=0.5):
@@ -68,10 +68,51 @@ def test_kept_units_of_a_twice_pruned_network_are_those_of_the_dense_one(tmp_pat
     assert checkpoint.recipe(tmp_path / "1")["extra"] == {"note": 1}
 
 
-def test_a_group_that_a_first_cut_gave_other_units_is_left_out_of_the_recipe():
+def test_a_cut_that_the_dense_networks_groups_cannot_tell_follows_as_a_step():
     groups = (Group("grouped", 4, ("grouped",), ()), Group("conv", 2, ("conv",), ()))
     plan = Plan(ChannelMap(groups, (), (), (), ()), {"grouped": (0, 3), "conv": (1,)})
-    assert checkpoint.composed({"grouped": [[1, 2]], "conv": [[3, 5]]}, plan) == {"conv": [[4, 5]]}
+    first, later = {"conv": [[3, 5]]}, {"grouped": [[0, 1], [3, 4]], "conv": [[1, 2]]}
+    told = checkpoint.cuts({"keep": first}, plan, "inside")
+    assert told == {"blocks": "inside", "keep": {"conv": [[4, 5]], "grouped": later["grouped"]}, "then": []}
+    odd = first | {"grouped": [[1, 2]]}  # one of its units was left, and is now made of four
+    told = checkpoint.cuts({"keep": odd}, plan, "inside")
+    assert told == {"blocks": "inside", "keep": odd, "then": [{"blocks": "inside", "keep": later}]}
+
+
+def cut(model, blocks):
+    channels = trace(model, torch.zeros(2, 1, 8, 8), blocks=blocks)
+    plan = allocate(channels, score(model, channels, "l1"), share=0.5)
+    return prune(model, plan), plan
+
+
+@pytest.mark.parametrize("order", [("inside", "whole"), ("whole", "inside"), ("whole", "whole")])
+def test_cuts_inside_and_of_whole_blocks_load_again_and_can_be_repeated(order, tmp_path, monkeypatch):
+    toy.registered(monkeypatch)
+    dense = models.build("blocks").eval()
+    once, first = cut(dense, order[0])
+    twice, second = cut(once, order[1])
+    made = {"name": "blocks", "arguments": {}}
+    checkpoint.save(once, tmp_path / "1", **made, plan=first, blocks=order[0])
+    parent = checkpoint.recipe(tmp_path / "1")
+    checkpoint.save(twice, tmp_path / "2", **made, plan=second, blocks=order[1], parent=parent)
+    x = torch.randn(2, 1, 8, 8)
+    assert torch.equal(checkpoint.load(tmp_path / "2")(x), twice.eval()(x))
+    assert torch.equal(repeated(dense, checkpoint.recipe(tmp_path / "2")).eval()(x), twice(x))
+
+
+def repeated(dense, recipe):
+    """The network that a recipe's cuts leave of the dense one."""
+    for step in ({"blocks": recipe["blocks"], "keep": recipe["keep"]}, *recipe["then"]):
+        channels = trace(dense, torch.zeros(2, 1, 8, 8), blocks=step["blocks"])
+        dense = prune(dense, Plan(channels, {n: tuple(kept) for n, kept in checkpoint.spelt(step).items()}))
+    return dense
+
+
+def test_a_plan_of_whole_blocks_after_one_inside_them_is_refused_as_one_plan():
+    once, first = cut(toy.Blocks(), "inside")
+    _, second = cut(once, "whole")
+    with pytest.raises(UserError, match="parts channels that the first network can only lose together"):
+        first.then(second)
 
 
 def test_a_parameter_in_two_places_stays_one(tmp_path):

@@ -7,13 +7,13 @@ from torch import nn
 
 from pruning import checkpoint, data, engine, equivalence, train
 from pruning.channels.map import ChannelMap
-from pruning.data.dataset import DatasetCard, Source
 from pruning.errors import UserError
 from pruning.evaluate import evaluate
 from pruning.explain import channels_of
 from pruning.report import FolderReport
 from pruning.run import Run, read_json, read_lines, write_atomic
 from pruning.spec import (
+    Blocks,
     CriterionName,
     DataSettings,
     FinetuneSpec,
@@ -210,10 +210,7 @@ MEASURED = PruneSettings(share=0.5, recalibrate_images=60)
 @pytest.fixture
 def toys(monkeypatch):
     """The toy data set among the others, and a network with batch norm trained on it as run 1."""
-    whole = toy.dataset(train=100)
-    source = Source(whole.classes, whole.train_x, whole.train_y, whole.test_x, whole.test_y)
-    card = DatasetCard("toy", "Toy", "", "", whole.classes, 1, 8, lambda *_: source, whole.mean, whole.std)
-    monkeypatch.setitem(data.DATASETS, "toy", card)
+    toy.registered(monkeypatch)
     execute(1, NORMED)
 
 
@@ -259,3 +256,40 @@ def test_recalibrating_a_network_without_batch_norm_says_so_and_goes_on():
     run = execute(2, PruneSpec(parent=1, pruning=wish, finetune=NONE))
     assert any("no batch norm" in line["text"] for line in read_lines(run.events))
     assert read_json(run.result)["after"]["params"] == 79_120
+
+
+BLOCKS = NORMED.model_copy(update={"model": ModelSettings(name="blocks")})
+
+
+def cut(number, **wish):
+    """Half of the network of blocks that run 1 trained; the result, and the first word on the cut."""
+    run = execute(number, PruneSpec(parent=1, pruning=PruneSettings(share=0.5, **wish), finetune=NONE))
+    return read_json(run.result), next(e["text"] for e in read_lines(run.events) if e["text"].startswith("Pruned"))
+
+
+@pytest.mark.usefixtures("toys")
+def test_channels_and_scores_of_whole_blocks_lie_beside_the_others_where_they_differ():
+    assert not Run.of(1).channels_whole.exists()
+    assert Run.of(1).explained(Blocks.WHOLE) == Run.of(1).explained(Blocks.INSIDE)
+    run = execute(2, BLOCKS)
+    maps = [ChannelMap.from_json(run.explained(blocks)[0].read_text()) for blocks in Blocks]
+    assert [[g.units for g in whole.groups] for whole in maps] == [[2, 2], [4]]
+    for criterion in ("l1", "taylor"):
+        sizes = [{n: len(s) for n, s in read_json(run.explained(b)[1])[criterion].items()} for b in Blocks]
+        assert sizes == [{g.name: g.units for g in whole.groups} for whole in maps]
+
+
+def test_blocks_are_cut_inside_or_whole_as_the_job_says_and_a_cut_one_again(monkeypatch):
+    toy.registered(monkeypatch)
+    execute(1, BLOCKS)
+    (inside, said), (whole, told) = cut(2), cut(3, blocks=Blocks.WHOLE)
+    assert inside["verified"] > 1e-3
+    assert "differs from the masked network by" in said
+    assert said.endswith("because group norm's statistics are taken over the kept channels only.")
+    assert whole["verified"] < 1e-9
+    assert "equals the masked network" in told
+    assert [layer.groups for layer in (checkpoint.load(Run.of(n).model)[3] for n in (2, 3))] == [4, 2]
+    again = execute(4, PruneSpec(parent=2, pruning=PruneSettings(share=0.5, blocks=Blocks.WHOLE), finetune=NONE))
+    recipe = checkpoint.recipe(again.model)
+    assert (recipe["blocks"], [step["blocks"] for step in recipe["then"]]) == ("inside", ["whole"])
+    assert checkpoint.load(again.model)[3].weight.shape == (2, 1, 3, 3)

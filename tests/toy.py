@@ -6,7 +6,9 @@ from dataclasses import dataclass, field
 import numpy as np
 from torch import nn
 
-from pruning.data.dataset import Dataset
+import models
+from pruning import data
+from pruning.data.dataset import Dataset, DatasetCard, Source
 
 
 def dataset(train=40, held=12, seed=0) -> Dataset:
@@ -28,9 +30,26 @@ def network() -> nn.Module:
     )
 
 
+class Blocks(nn.Sequential):
+    """Group norm and a grouped convolution, both of four blocks of two channels."""
+
+    def __init__(self, **_: object) -> None:
+        grouped = nn.Conv2d(1, 8, 3), nn.GroupNorm(4, 8), nn.ReLU(), nn.Conv2d(8, 8, 3, groups=4), nn.ReLU()
+        super().__init__(*grouped, nn.Flatten(), nn.Linear(128, 3))
+
+
 def digest(model: nn.Module) -> str:
     """SHA-256 of all weights and buffers."""
     return hashlib.sha256(b"".join(t.numpy().tobytes() for t in model.state_dict().values())).hexdigest()
+
+
+def registered(patch) -> None:
+    """Add the toy data set, and the network of blocks, to those that have a name."""
+    whole = dataset(train=100)
+    source = Source(whole.classes, whole.train_x, whole.train_y, whole.test_x, whole.test_y)
+    card = DatasetCard("toy", "Toy", "", "", whole.classes, 1, 8, lambda *_: source, whole.mean, whole.std)
+    patch.setitem(data.DATASETS, "toy", card)
+    patch.setitem(models.MODELS, "blocks", models.ModelCard("toy:Blocks", "Four blocks.", "", 8, 1))
 
 
 class Stopped(Exception):

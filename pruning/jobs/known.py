@@ -58,12 +58,12 @@ def check_fit(model: ModelSettings, images: DataSettings) -> None:
 
 def check_groups(parent: int, wish: PruneSettings) -> None:
     """Groups and layers of a network stand in its run folder as soon as its training has begun."""
-    told = read_json(Run.of(parent).channels, {})
-    groups = [group["name"] for group in told.get("groups", [])]
+    file, _ = Run.of(parent).explained(wish.blocks)
+    groups = [group["name"] for group in read_json(file, {}).get("groups", [])]
     for name in wish.shares if groups else ():
         one_of("pruning.shares", name, groups, do=f"Groups of run {parent}: {', '.join(groups)}.")
     if groups:
-        limits_of(ChannelMap.from_json(Run.of(parent).channels.read_text()), wish)
+        limits_of(ChannelMap.from_json(file.read_text()), wish)
 
 
 def one_of(field: str, given: str, known: Iterable[str], *, do: str = "--help lists them.") -> None:

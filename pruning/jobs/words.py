@@ -6,6 +6,7 @@ from typing import Any
 from pruning.channels.map import ChannelMap, Group
 from pruning.jobs.store import Row, State
 from pruning.run import Run, read_json
+from pruning.settings import Blocks
 
 
 def line(record: dict[str, Any]) -> str:
@@ -49,21 +50,36 @@ def inspected(run: Run, images: int | None) -> list[str]:
     """A network's size, what of it can be pruned, and what cannot; `images`: those of an epoch, where known."""
     result, whole = read_json(run.result), ChannelMap.from_json(run.channels.read_text())
     after, each = result["after"], result.get("seconds_per_image")
-    units = sum(group.units for group in whole.groups)
     epoch = f", about {each * images:.2g} s an epoch here" if each and images else ""
     return [
         f"{after['params']:,} parameters, {after['macs']:,} MACs, {after['bytes'] / 1e6:.1f} MB{epoch}",
-        f"{units:,} filters in {len(whole.groups)} groups can be pruned:",
-        *(f"  {group.name:24} {group.units:5d}" + coupled(group) for group in whole.groups),
+        f"{filters(whole)} can be pruned:",
+        *map(described, whole.groups),
+        *in_blocks(run, whole),
         *([f"{len(whole.protected)} protected:"] if whole.protected else []),
         *(f"  {layer.name:24} {layer.units:5d}  {layer.reason}" for layer in whole.protected),
+        *sorted({f"≈ {group.approximate}" for group in whole.groups if group.approximate}),
     ]
 
 
-def coupled(group: Group, most: int = 4) -> str:
+def filters(whole: ChannelMap) -> str:
+    return f"{sum(group.units for group in whole.groups):,} filters in {len(whole.groups)} groups"
+
+
+def in_blocks(run: Run, inside: ChannelMap) -> list[str]:
+    """The groups that --pruning.blocks whole has instead, where that differs."""
+    file, _ = run.explained(Blocks.WHOLE)
+    whole, known = ChannelMap.from_json(file.read_text()), set(inside.groups)
+    other = [group for group in whole.groups if group not in known]
+    return [f"by --pruning.blocks whole, {filters(whole)}; other than above:", *map(described, other)] if other else []
+
+
+def described(group: Group, most: int = 4) -> str:
+    """A group's name, units (≈: removing is not quite masking) and the first layers that go along with it."""
     names = [*group.layers[1:], *group.coupled]
     more = f" and {len(names) - most} more" if len(names) > most else ""
-    return f"  along with {', '.join(names[:most])}{more}" if names else ""
+    along = f"  along with {', '.join(names[:most])}{more}" if names else ""
+    return f"  {group.name:24} {group.units:5d}{' ≈' * bool(group.approximate)}{along}"
 
 
 def prepared(card: dict[str, Any]) -> list[str]:
