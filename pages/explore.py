@@ -9,17 +9,10 @@ from pruning.jobs.store import State
 
 @st.fragment
 def explore(number: int) -> None:
-    row, whole = state.find(number), state.channels(number)
-    if row is None or whole is None:
-        return
-    if not whole.groups:
-        cards.problem(
-            {"what": "nothing in this network can be pruned", "do": "Choose another run; the reasons stand below."}
-        )
-        explorer.left_alone(whole, {})
-        return
+    row = state.find(number)
     try:
-        explorer.show(row, whole, state.scores(number))
+        if row is not None:
+            explorer.show(row)
     except UserError as error:
         cards.problem(error)
 

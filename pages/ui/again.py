@@ -4,7 +4,7 @@ from typing import Any
 
 import streamlit as st
 
-from pages.ui import cards, forms, state
+from pages.ui import cards, forms, shares, state
 from pruning.amounts import written
 from pruning.jobs.store import Row
 from pruning.spec import FinetuneSpec, PruneSpec, Settings, Spec, TrainSettings, TrainSpec
@@ -49,7 +49,8 @@ def refill(spec: TrainSpec | PruneSpec) -> None:
     wish = spec.pruning
     fill(prune=wish, tune=spec.finetune)
     st.session_state.update({"criterion": str(wish.criterion), "spread": wish.spread, "share": wish.share,
-                             "filters": wish.filters, f"shares-{spec.parent}": dict(wish.shares),
+                             "filters": wish.filters, "blocks": wish.blocks, "tune-recalibrate_images": wish.recalibrate_images,
+                             shares.key(spec.parent, wish.blocks): dict(wish.shares),
                              "prune-title": spec.title})  # fmt: skip
     st.switch_page("pages/explore.py", query_params={"run": str(spec.parent)})
 

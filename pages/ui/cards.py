@@ -31,6 +31,7 @@ STAGES = {
     "load": "Loading the examples",
     "prepare": "Preparing the examples",
     "score": "Scoring the filters",
+    "recalibrate": "Recalibrating batch norm",
     "train": "Training",
     "finetune": "Fine-tuning",
 }

@@ -5,8 +5,9 @@ from typing import Any
 
 import streamlit as st
 
-from pages.ui import again, cards, charts, files, live, overview, series, state, tradeoffs, words
+from pages.ui import again, cards, charts, files, live, overview, remarks, series, state, tradeoffs, words
 from pages.ui.series import CRITERIA
+from pruning import proof
 from pruning.jobs.store import Row, State
 from pruning.run import Run
 from pruning.spec import Settings
@@ -106,7 +107,7 @@ def said(row: Row, made: Measured) -> str:
         parts.append(f"latency: median of one image on the {timing['device'].upper()} ({cards.spread(timing)}); "
                      "it differs from one measurement to the next")  # fmt: skip
     if made.get("verified") is not None:
-        parts.append(f"equals the masked original to {made['verified']:.0e}".replace("-", "‑"))
+        parts.append(proof.in_words(state.plan(row.id), made["verified"]).replace("-", "‑"))
     return " · ".join(parts)
 
 
@@ -176,6 +177,7 @@ def layers(row: Row) -> None:
     if plan is not None:
         figure, record = charts.bars(series.bars(plan)), series.bars(plan)
         st.plotly_chart(figure, key="layers", config=charts.CONFIG)
+        remarks.approximate(plan.channels.groups)
         files.chart(figure, record.rows(), f"run-{row.id}-kept")
     if row.kind != "prune":
         with st.expander("torchinfo"):

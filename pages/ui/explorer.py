@@ -5,7 +5,7 @@ from typing import Any
 
 import streamlit as st
 
-from pages.ui import cards, charts, forms, launch, series, shares, words
+from pages.ui import cards, charts, forms, launch, remarks, series, shares, state, words
 from pages.ui.shares import PAGE
 from pruning.allocate import from_settings, limits_of
 from pruning.channels.map import ChannelMap, Counts, Group
@@ -13,7 +13,7 @@ from pruning.jobs.store import Row
 from pruning.limits import Limits
 from pruning.plan import Plan
 from pruning.protect import REASON, protected
-from pruning.spec import BY_SHARE, CriterionName, PruneSettings, Spread
+from pruning.spec import BY_SHARE, Blocks, CriterionName, PruneSettings, Spread
 
 SPREADS = {
     Spread.UNIFORM: "Same share of every group",
@@ -23,11 +23,35 @@ SPREADS = {
     Spread.PER_LAYER: "n filters of every group",
     Spread.TOTAL: "n filters anywhere",
 }
+BLOCKS = {Blocks.INSIDE: "Smaller", Blocks.WHOLE: "Fewer"}
 
 
-def show(row: Row, whole: ChannelMap, scored: dict[str, Any]) -> None:
+def show(row: Row) -> None:
     """Everything under the choice of a run; called in a fragment, so that a slider redraws only this."""
-    wish = controls(scored, whole)
+    *cells, last = st.columns(
+        [1, 1.7, 1, 2.6] if state.has_blocks(row.id) else [1, 1.4, 3], gap="medium", vertical_alignment="bottom"
+    )
+    blocks = choose_blocks(cells[2]) if len(cells) > 2 else Blocks.INSIDE
+    whole, scored = state.channels(row.id, blocks), state.scores(row.id, blocks)
+    if whole is None:
+        return
+    if not whole.groups:
+        what = "nothing in this network can be pruned"
+        cards.problem({"what": what, "do": "Choose another run; the reasons stand below."})
+        remarks.left_alone(whole, {})
+        return
+    plan_for(row, whole, scored, controls(scored, whole, blocks, (cells[0], cells[1], last)))
+
+
+def choose_blocks(into: Any) -> Blocks:
+    """How attention heads and conv groups are cut; only where the network has some."""
+    info = PruneSettings.model_fields["blocks"]
+    return Blocks(into.selectbox(info.title or "", list(BLOCKS), format_func=lambda b: BLOCKS[Blocks(b)], key="blocks",
+                                 help=info.description, bind="query-params"))  # fmt: skip
+
+
+def plan_for(row: Row, whole: ChannelMap, scored: dict[str, Any], wish: PruneSettings) -> None:
+    """The plan for a wish, with its numbers and pictures, and what can be started with it."""
     mine = protected(whole, wish.protect)
     scores = scored.get(wish.criterion) or {"error": "the run has not scored it"}
     if "error" in scores:
@@ -40,7 +64,7 @@ def show(row: Row, whole: ChannelMap, scored: dict[str, Any]) -> None:
     bars = left.container()
     with left:
         wish = wish.model_copy(update={"shares": shares.choose(row.id, whole, wish, closed(whole, scores, mine))})
-        left_alone(whole, mine)
+        remarks.left_alone(whole, mine)
     plan = from_settings(whole, scores, wish)
     with numbers:
         tiles(whole.counts(), plan)
@@ -57,11 +81,11 @@ def closed(whole: ChannelMap, scores: dict[str, Any], mine: Mapping[str, str]) -
     return unscored | dict.fromkeys(mine, REASON)
 
 
-def controls(scored: dict[str, Any], whole: ChannelMap) -> PruneSettings:
+def controls(scored: dict[str, Any], whole: ChannelMap, blocks: Blocks, cells: Sequence[Any]) -> PruneSettings:
     """Criterion, spread and the overall wish; the rest of the settings folded."""
     names = [str(name) for name in CriterionName if name in scored] or [str(name) for name in CriterionName]
-    start = PruneSettings(criterion=CriterionName(names[0]), filters=1)
-    first, second, third = st.columns([1, 1.4, 3], gap="medium", vertical_alignment="bottom")
+    start = PruneSettings(criterion=CriterionName(names[0]), filters=1, blocks=blocks)
+    first, second, third = cells
     criterion = forms.field(start, "criterion", "criterion", options=names, into=first)
     spread = Spread(second.selectbox("Spread", list(SPREADS), format_func=lambda s: SPREADS[Spread(s)], key="spread",
                                      help="How the wish is spread over the groups.", bind="query-params"))  # fmt: skip
@@ -104,13 +128,15 @@ def kept(plan: Plan, chosen: str) -> None:
     many = len(plan.channels.groups) > PAGE
     with st.container(height=420 if many else "content", border=False):
         st.plotly_chart(charts.bars(series.bars(plan), selected=chosen), key="bars", config=charts.CONFIG)
+    remarks.approximate(plan.channels.groups)
 
 
 def one_group(plan: Plan, scores: dict[str, Any], wish: PruneSettings, why: Mapping[str, str]) -> str:
     """Scores of the chosen group with the cut, and what is cut along with it; returns its name."""
-    names = [group.name for group in plan.channels.groups]
-    chosen = st.selectbox("Group", names, key="group", bind="query-params", help="The group whose filters are shown.")
-    group = plan.channels.groups[names.index(chosen)]
+    groups = {group.name: group for group in plan.channels.groups}
+    chosen = st.selectbox("Group", list(groups), key="group", format_func=lambda n: remarks.name(groups[n]) if n in groups else n,
+                          bind="query-params", help="The group whose filters are shown.")  # fmt: skip
+    group = groups[chosen]
     keep = plan.keep.get(chosen, range(group.units))
     if chosen in scores:
         curve = series.norms(chosen, wish.criterion, scores[chosen], keep)
@@ -160,17 +186,3 @@ def listed(names: Sequence[str], most: int = 6) -> str:
     """The first names and how many more there are."""
     rest = len(names) - most
     return ", ".join(names) if rest < 2 else f"{', '.join(names[:most])} and {rest} more"
-
-
-def left_alone(whole: ChannelMap, mine: Mapping[str, str]) -> None:
-    """The layers that are protected, by the user (`mine`: group → pattern) or by the trace, and why."""
-    own = [(g.name, g.units, f"{cards.sentence(REASON)} ({mine[g.name]})") for g in whole.groups if g.name in mine]
-    rows = own + [(p.name, p.units, cards.sentence(p.reason)) for p in whole.protected]
-    if not rows:
-        return
-    with (
-        st.expander(f"Protected layers ({len(rows)})"),
-        st.container(height=320 if len(rows) > PAGE else "content", border=False),
-    ):
-        lines = [f"| {words.plain(name)} | {units} | {words.plain(why)} |" for name, units, why in rows]
-        st.markdown("\n".join(["| Layer | Units | Why |", "|:--|--:|:--|", *lines]))

@@ -6,7 +6,7 @@ import streamlit as st
 
 from pages.ui import forms, words
 from pruning.channels.map import ChannelMap, Group
-from pruning.spec import PruneSettings, Spread
+from pruning.spec import Blocks, PruneSettings, Spread
 
 PAGE = 12  # groups whose sliders are shown at once
 BY_GROUP = (Spread.UNIFORM, Spread.GROUPS)
@@ -21,18 +21,24 @@ def choose(number: int, whole: ChannelMap, wish: PruneSettings, closed: Mapping[
     if wish.spread not in BY_GROUP:
         return {}
     overall = wish.share if wish.spread is Spread.UNIFORM else 0.0
-    chosen: Shares = st.session_state.setdefault(f"shares-{number}", linked(whole, number))
+    place = key(number, wish.blocks)
+    chosen: Shares = st.session_state.setdefault(place, linked(whole, number))
     mine = {name: share for name, share in chosen.items() if name not in closed and share != overall}
     with st.expander(f"Share per group ({len(mine)} set by hand)" if mine else "Share per group",
                      expanded=len(whole.groups) <= PAGE or wish.spread is Spread.GROUPS):  # fmt: skip
-        sliders(number, page_of(whole.groups), overall, chosen, closed)
+        sliders(place, page_of(whole.groups), overall, chosen, closed)
         if chosen and st.button("Back to the overall share" if overall else "Set all to 0 %"):
             chosen.clear()
-            st.session_state.pop(f"drawn-{number}", None)
+            st.session_state.pop(f"drawn-{place}", None)
             link(chosen)
             st.rerun(scope="fragment")
     link(chosen)
     return mine
+
+
+def key(number: int, blocks: Blocks) -> str:
+    """Where the session keeps a run's shares: groups are others when whole blocks go."""
+    return f"shares-{number}{'-whole' * (blocks is Blocks.WHOLE)}"
 
 
 def linked(whole: ChannelMap, number: int) -> Shares:
@@ -64,35 +70,36 @@ def page_of(groups: tuple[Group, ...]) -> tuple[Group, ...]:
     return pages[names.index(shown or names[0])]
 
 
-def sliders(number: int, groups: tuple[Group, ...], overall: float, chosen: Shares, closed: Mapping[str, str]) -> None:
+def sliders(place: str, groups: tuple[Group, ...], overall: float, chosen: Shares, closed: Mapping[str, str]) -> None:
     """Sliders that start anew whenever the overall share moves, so that a browser's late answer is to one that is gone."""
-    turn = drawing(number, overall)
+    turn = drawing(place, overall)
     for cell, group in zip(forms.grid(len(groups), 2), groups, strict=True):
         why = closed.get(group.name, "")
-        key = f"share-{number}-{group.name}-{turn}{'-whole' * bool(why)}"  # one that is closed starts anew, at 0 %
-        start, label = 0.0 if why else chosen.get(group.name, overall), f"{words.plain(group.name)} ({group.units})"
-        cell.slider(f"{label}: {why}" if why else label, 0.0, 0.99, start, step=0.01, format="percent", key=key,
-                    disabled=bool(why), on_change=remember, args=(number, turn, group.name, key, overall))  # fmt: skip
+        name = f"{place}-{group.name}-{turn}{'-closed' * bool(why)}"  # one that is closed starts anew, at 0 %
+        label, mark = f"{words.plain(group.name)} ({group.units})", " ≈" * bool(group.approximate)
+        cell.slider(f"{label}{mark}: {why}" if why else label + mark, 0.0, 0.99, 0.0 if why else chosen.get(group.name, overall),
+                    step=0.01, format="percent", key=name, disabled=bool(why), help=group.approximate or None,
+                    on_change=remember, args=(place, turn, group.name, name, overall))  # fmt: skip
 
 
-def drawing(number: int, overall: float) -> int:
+def drawing(place: str, overall: float) -> int:
     """How many times the sliders were drawn anew; counts on when the overall share is another one."""
-    if st.session_state.get(f"drawn-{number}") != overall:
-        st.session_state[f"drawn-{number}"] = overall
-        st.session_state[f"turn-{number}"] = turns(number) + 1
-    return turns(number)
+    if st.session_state.get(f"drawn-{place}") != overall:
+        st.session_state[f"drawn-{place}"] = overall
+        st.session_state[f"turn-{place}"] = turns(place) + 1
+    return turns(place)
 
 
-def turns(number: int) -> int:
-    return int(st.session_state.get(f"turn-{number}", 0))
+def turns(place: str) -> int:
+    return int(st.session_state.get(f"turn-{place}", 0))
 
 
-def remember(number: int, turn: int, group: str, key: str, overall: float) -> None:
+def remember(place: str, turn: int, group: str, name: str, overall: float) -> None:
     """Keep a group's own share; back at the overall one, it follows that again."""
-    chosen: Shares = st.session_state[f"shares-{number}"]
-    if turn != turns(number) or key not in st.session_state:  # a late answer to a slider that is gone
+    chosen: Shares = st.session_state[place]
+    if turn != turns(place) or name not in st.session_state:  # a late answer to a slider that is gone
         return
-    share = round(st.session_state[key], 2)
+    share = round(st.session_state[name], 2)
     if share == round(overall, 2):
         chosen.pop(group, None)
     else:

@@ -13,7 +13,7 @@ from pruning.jobs import supervisor
 from pruning.jobs.store import Row, State, Store
 from pruning.plan import Plan
 from pruning.run import Run, home, read_json, read_lines
-from pruning.spec import DataSettings, ModelSettings, PruneSpec, Spec, parse
+from pruning.spec import Blocks, DataSettings, ModelSettings, PruneSpec, Spec, parse
 
 RUN_KINDS = ("train", "prune", "finetune", "sweep")
 NETWORK_KINDS = ("train", "prune", "finetune")
@@ -112,21 +112,29 @@ def status(number: int) -> dict[str, Any]:
     return found
 
 
-def scores(number: int) -> dict[str, Any]:
-    found: dict[str, Any] = _cached(Run.of(number).scores, "json", {})
+def scores(number: int, blocks: Blocks = Blocks.INSIDE) -> dict[str, Any]:
+    found: dict[str, Any] = _cached(Run.of(number).explained(blocks)[1], "json", {})
     return found
 
 
-def channels(number: int) -> ChannelMap | None:
-    found: ChannelMap | None = _cached(Run.of(number).channels, "channels")
+def channels(number: int, blocks: Blocks = Blocks.INSIDE) -> ChannelMap | None:
+    found: ChannelMap | None = _cached(Run.of(number).explained(blocks)[0], "channels")
     return found
+
+
+def has_blocks(number: int) -> bool:
+    """Whether it makes a difference how a run's network is cut inside its blocks."""
+    return bool(Run.of(number).channels_whole.exists())
 
 
 def plan(number: int) -> Plan | None:
-    """What a prune run kept of its parent's network."""
+    """What a prune run kept of its parent's network; None also where the parent's groups are not known in these blocks."""
     text, spec = _cached(Run.of(number).plan, "text"), specification(number)
-    whole = channels(spec.parent) if isinstance(spec, PruneSpec) else None
-    return Plan.from_json(text, whole) if text and whole else None
+    whole = channels(spec.parent, spec.pruning.blocks) if isinstance(spec, PruneSpec) else None
+    try:
+        return Plan.from_json(text, whole) if text and whole else None
+    except UserError:
+        return None
 
 
 def events(number: int) -> list[dict[str, Any]]:
