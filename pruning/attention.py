@@ -80,6 +80,7 @@ def set_free(module: nn.MultiheadAttention) -> None:
         pairs = zip([*shapes, (width, width)], [*weights, module.out_proj.weight], strict=True)
         if any(weight.shape != shape for shape, weight in pairs):
             module.__class__ = FreeMultiheadAttention
+            module._qkv_same_embed_dim = False  # nn.TransformerEncoderLayer must not take its fused path
 
 
 @contextmanager

@@ -141,13 +141,13 @@ def set_numbers(modules: Mapping[str, nn.Module], plan: Plan) -> None:
 
 def set_sizes(module: nn.Module) -> None:
     """Make a layer's own sizes agree with its tensors."""
-    for update in updates(type(module)):
+    for update in updates(type(module).__mro__):
         update(module)
 
 
 @cache
-def updates(kind: type) -> tuple[Callable[..., None], ...]:
-    return tuple(update for known, update in SIZES.items() if issubclass(kind, known))
+def updates(kinds: tuple[type, ...]) -> tuple[Callable[..., None], ...]:
+    return tuple(update for known, update in SIZES.items() if known in kinds)
 
 
 def weight_of(module: nn.Module) -> Tensor:

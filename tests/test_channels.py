@@ -135,6 +135,90 @@ def test_several_inputs_of_several_types_are_traced_and_verified() -> None:
         verify(network, prune(network, plan), plan)
 
 
+class Odd(Exception):
+    pass
+
+
+def raises(error: Exception) -> None:
+    raise error
+
+
+class Loose(nn.Module):
+    """A table that is neither a parameter nor a buffer, which a cut would not follow."""
+
+    def __init__(self) -> None:
+        super().__init__()
+        self.a, self.b, self.c = nn.Linear(3, 8), nn.Linear(8, 6), nn.Linear(6, 4)
+        self.table, self.order = torch.rand(6), torch.tensor([1, 0])
+
+    def forward(self, x: Tensor) -> Tensor:
+        return self.c(torch.addcmul(x.new_zeros(6), self.b(self.a(x[self.order])), self.table))
+
+
+def test_what_meets_a_loose_tensor_is_left_alone() -> None:
+    network = Loose().double()
+    network.table = network.table.double()
+    channels = trace(network, torch.empty(2, 3))
+    plan = random_plan(network, channels, 1)
+    assert [g.name for g in channels.groups] == ["a"]
+    assert verify(network, prune(network, plan), plan) < 1e-12
+
+
+CANNOT = {
+    "an error of its own": (Call(lambda m, x: raises(Odd("no"))), "cannot run on an input of shape .*: no"),
+    "a missing key": (Call(lambda m, x: {}["width"]), "cannot run on an input of shape .*: 'width'"),
+    "a number of its data": (Call(lambda m, x: x * float(x.mean())), "depends on the values of its data"),
+    "a word": (Call(lambda m, x: "cat"), "output is a str that holds no tensor"),
+}
+
+
+@pytest.mark.parametrize("why", CANNOT)
+def test_what_cannot_be_traced_is_told_in_one_sentence_and_nothing_changes(why: str) -> None:
+    network, sentence = CANNOT[why]
+    before = {name: dict(vars(module)) for name, module in network.named_modules()}
+    with pytest.raises(UserError, match=sentence) as raised:
+        trace(network, torch.empty(1, 3))
+    assert raised.value.do
+    assert "\n" not in str(raised.value)
+    assert {name: dict(vars(module)) for name, module in network.named_modules()} == before
+
+
+def test_blocks_are_cut_inside_or_whole() -> None:
+    with pytest.raises(UserError, match="blocks='half' is not one of inside, whole"):
+        trace(Net(conv(8, 8), 8), torch.empty(1, 3, 8, 8), blocks="half")
+
+
+class Keeps(nn.Module):
+    """Its widths are written down, in numbers of its own."""
+
+    def __init__(self) -> None:
+        super().__init__()
+        self.conv, self.a, self.b = nn.Conv2d(3, 12, 3), nn.Conv2d(5, 6, 3), nn.Conv2d(7, 6, 3)
+        self.parts, self.width = [5, 7], 6
+        self.fc = nn.Linear(6 * 16, 4)
+
+    def forward(self, x: Tensor) -> Tensor:
+        a, b = self.conv(x).split(self.parts, 1)
+        return self.fc((self.a(a) + self.b(b)).view(-1, self.width * 16))
+
+
+def test_numbers_that_a_module_keeps_follow_the_cut() -> None:
+    network = Keeps()
+    channels = trace(network, torch.empty(1, 3, 8, 8))
+    assert {g.name: g.units for g in channels.groups} == {"conv": 5, "conv:2": 7, "a": 6}
+    plan = Plan(channels, {"conv": (0, 4), "conv:2": (1, 2, 3), "a": (0, 2, 3, 5)})
+    small = prune(network, plan)
+    assert (small.parts, small.width, network.parts, network.width) == ([2, 3], 4, [5, 7], 6)
+    assert verify(network, small, plan) < 1e-12
+
+
+def test_inputs_may_be_given_by_name() -> None:
+    network, inputs = TwoInputs(), {"word": torch.tensor([1, 5]), "image": torch.randn(2, 3, 8, 8)}
+    channels = trace(network, inputs)
+    plan = random_plan(network, channels, 3)
+    assert verify(network, prune(network, plan), plan, inputs) < 1e-12
+
+
 def test_a_threshold_on_a_width_is_seen() -> None:
     branch = Call(lambda m, x: x if x.shape[1] > 4 else 2 * x)
     assert {p.name: p.reason for p in trace(Net(branch, 8), torch.empty(1, 3, 8, 8)).protected}["conv"]

@@ -20,11 +20,6 @@ UNTRACEABLE = (  # part of torch's message, what it means, what to do
         "what it does depends on the values of its data",
         "Train and compare it as it is; only networks whose steps do not depend on values can be pruned.",
     ),
-    (
-        "not on the expected device meta",
-        "it holds a tensor that is neither a parameter nor a buffer",
-        "Register it with register_buffer.",
-    ),
 )
 
 

@@ -9,6 +9,7 @@ from typing import Any
 import torch
 from torch import Tensor
 from torch.utils._python_dispatch import TorchDispatchMode
+from torch.utils._pytree import tree_map
 
 from pruning.channels import zero
 from pruning.channels.certificate import Names, Probe, Step
@@ -84,7 +85,7 @@ class Recorder(TorchDispatchMode):  # type: ignore[no-untyped-call]
             kwargs, arguments = on_device(op, args, kwargs or {})
         out = op.shape(args) if op.shape and not kwargs else None
         if out is None:
-            out = func(*args, **(kwargs or {}))
+            out = func(*beside_meta(args), **(kwargs or {}))
         outs = [out] if isinstance(out, Tensor) else [t for t in flat(out) if isinstance(t, Tensor)]
         if outs and self.probe:
             self.probe.see(op.name, op.layout, constants(op, arguments), outs)
@@ -111,6 +112,15 @@ def on_device(op: Op, args: Sequence[Any], kwargs: dict[str, Any]) -> tuple[dict
     made = "device" in op.arguments and ("device" in kwargs or not tensors((*args, *kwargs.values())))
     given = kwargs | {"device": "meta"} if made else kwargs
     return given, [*args, *(given[name] for name in op.arguments[len(args) :] if name in given)]
+
+
+def beside_meta(args: Sequence[Any]) -> Sequence[Any]:
+    """A tensor that is neither parameter nor buffer is on meta as well where it meets one that is."""
+    given = tensors(args)
+    if all(t.is_meta or not t.dim() for t in given) or not any(t.is_meta for t in given):
+        return args
+    moved: Sequence[Any] = tree_map(lambda a: a.to("meta") if isinstance(a, Tensor) else a, args)
+    return moved
 
 
 def flat(value: Any) -> list[Any]:

@@ -22,7 +22,6 @@ def candidates(
     """
     names = {id(module): name for name, module in body.modules.items()}
     for depth, module in enumerate(around):
-        yield own_sizes(names.get(id(module), ""), module, step, moves)
         for attribute, values in numbers(module).items():
             twins = [(names.get(id(module), ""), values, step)]
             for other in alike:
@@ -35,6 +34,7 @@ def candidates(
                 found = [n for (name, v, s), way in rows for n in name_numbers(name, attribute, v, s, way or ())]
                 if found and ways[0]:
                     yield found
+        yield own_sizes(names.get(id(module), ""), module, step, moves)
 
 
 def own_sizes(name: str, module: nn.Module, step: Step, moves: Moves) -> list[Number]:
