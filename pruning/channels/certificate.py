@@ -13,7 +13,7 @@ from torch import Tensor, nn
 
 from pruning.channels.labels import Array, is_any
 from pruning.channels.map import ChannelMap
-from pruning.channels.rules import BATCH_NORMS
+from pruning.channels.norms import BATCH_NORMS
 from pruning.channels.source import modules_around, outward, raising
 from pruning.channels.tape import Dims
 from pruning.plan import Plan

@@ -7,8 +7,7 @@ import numpy as np
 from torch import Tensor
 
 from pruning.channels.labels import Array, Labels, is_any, is_free
-from pruning.channels.rules import Rule
-from pruning.channels.tape import Dims, Tape
+from pruning.channels.tape import Dims, Rule, Tape
 
 PICKED = "single channels are picked by number"
 JOINED = "it is joined to a tensor whose size is written in the network's code"

@@ -14,14 +14,15 @@ from torch.utils._pytree import tree_map
 from pruning.channels import zero
 from pruning.channels.certificate import Names, Probe, Step
 from pruning.channels.indexing import INDEXING
+from pruning.channels.norms import NORMS
 from pruning.channels.pointwise import pointwise, tensors
 from pruning.channels.reshapes import RESHAPES
-from pruning.channels.rules import RULES, Rule
+from pruning.channels.rules import RULES
 from pruning.channels.shapes import SHAPES
 from pruning.channels.source import modules_around, outward, place
-from pruning.channels.tape import Tape
+from pruning.channels.tape import Rule, Tape
 
-ALL_RULES: dict[str, Rule] = RULES | RESHAPES | INDEXING
+ALL_RULES: dict[str, Rule] = RULES | NORMS | RESHAPES | INDEXING
 VALUES = ("number", "float", "Tensor", "Scalar")  # types in a schema; a tensor may be given as a number
 VIEWS = dict.fromkeys(("_unsafe_view", "_reshape_alias", "reshape"), "view")  # which one depends on strides
 LAYOUT = ("clone", "contiguous", "_to_copy", "detach", "alias", "as_strided")

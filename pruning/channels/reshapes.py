@@ -10,8 +10,7 @@ from typing import Any
 import numpy as np
 
 from pruning.channels.labels import MADE, Array, is_free
-from pruning.channels.rules import Rule
-from pruning.channels.tape import Dims, Tape
+from pruning.channels.tape import Dims, Rule, Tape
 
 
 def view(tape: Tape, args: Sequence[Any], out: Any) -> Dims:

@@ -1,23 +1,21 @@
-"""Rules for ops that compute: what each says about its channels. Shape-only ops are in `reshapes` and `indexing`.
+"""Rules for ops that compute; `norms`, `reshapes` and `indexing` have the others.
 
-A rule is `rule(tape, args, out) -> Dims of the first output`, a list of them for several, or None where it has nothing to
-say and everything is pinned. To add one: write the
-function, say with `tape.labels.same` which labels are one unit, with `.pin` which may not go and why, with
-`tape.multiply` what MACs it costs, and add a line to RULES under the op's ATen name.
+A rule is `rule(tape, args, out) -> Dims` of the first output, a list of them for several, or None where it has nothing to
+say and everything is pinned. To add one: write the function, say with `tape.labels.same` which labels are one unit, with
+`.pin` which may not go and why, with `tape.multiply` what MACs it costs, and add a line to RULES under the op's ATen name.
 """
 
 import math
-from collections.abc import Callable, Sequence
+from collections.abc import Sequence
 from typing import Any
 
 import numpy as np
 from torch import Tensor
 
 from pruning.channels.labels import MADE, Array, is_free
-from pruning.channels.pointwise import pointwise, tensors
-from pruning.channels.tape import Dims, Tape
-
-Rule = Callable[[Tape, Sequence[Any], Any], Dims | list[Dims] | None]
+from pruning.channels.norms import SUMMED
+from pruning.channels.pointwise import pointwise
+from pruning.channels.tape import Dims, Rule, Tape
 
 
 def like(tape: Tape, args: Sequence[Any], out: Any) -> Dims:
@@ -96,59 +94,6 @@ def matrix_vector(tape: Tape, args: Sequence[Any], out: Any) -> Dims:
     return a[:-1]
 
 
-def batch_norm(tape: Tape, args: Sequence[Any], out: Any) -> Dims:
-    dims = tape.get(args[0])
-    for tensor in tensors(args[1:5]):
-        tape.labels.same(tape.get(tensor)[0], dims[1])
-    return dims
-
-
-def batch_statistics(tape: Tape, args: Sequence[Any], out: Any) -> Dims:
-    """A batch norm that is not in eval mode, as standardised weights use it: rows for batch, inputs for space."""
-    dims = batch_norm(tape, args, out)
-    for a in (dims[0], *dims[2:]):
-        tape.labels.approximate(a, "a mean and variance are taken over the kept channels only")
-    return dims
-
-
-def layer_norm(tape: Tape, args: Sequence[Any], out: Any) -> Dims:
-    x, shape, *affine = args
-    dims = tape.get(x)
-    for tensor in tensors(affine):
-        for a, b in zip(tape.get(tensor), dims[-len(shape) :], strict=True):
-            tape.labels.same(a, b)
-    for a in dims[-len(shape) :]:
-        tape.labels.approximate(a, "layer norm: its statistics are taken over the kept channels only")
-    return dims
-
-
-def group_norm(tape: Tape, args: Sequence[Any], out: Any) -> Dims:
-    x, weight, bias, *_sizes, groups, _eps = args
-    dims = tape.get(x)
-    channels = dims[1]
-    for tensor in tensors((weight, bias)):
-        tape.labels.same(tape.get(tensor)[0], channels)
-    if len(channels) % groups == 0 and groups > 1 and (len(channels) == groups or tape.cut_whole(channels)):
-        tape.labels.same(channels, np.repeat(channels[:: len(channels) // groups], len(channels) // groups))
-        if weight is not None:
-            tape.follow(weight, "num_groups", 0, groups)
-    else:
-        tape.labels.same(channels, np.tile(channels[: len(channels) // groups], groups))
-        tape.labels.approximate(channels, "group norm: its statistics are taken over the kept channels only")
-    return dims
-
-
-def weight_norm(tape: Tape, args: Sequence[Any], out: Any) -> Dims:
-    """w = g v / |v|, the norm over all dimensions but one; what is masked adds nothing to it."""
-    direction, scale, axis = (*args, 0)[:3]
-    dims = tape.get(direction)
-    for a, b in zip(dims, tape.get(scale), strict=True):
-        tape.labels.same(a, b)
-    tape.labels.pin(dims[axis], "weight norm divides by each filter's norm, which is zero where it is masked")
-    tape.produces(dims[axis])
-    return dims
-
-
 def pool(tape: Tape, args: Sequence[Any], out: Any) -> Dims:
     """(N, C, …) → (N, C, …): every channel for itself."""
     dims = tape.get(args[0])
@@ -162,55 +107,6 @@ def softmax(tape: Tape, args: Sequence[Any], out: Any) -> Dims:
     dims = tape.get(args[0])
     tape.labels.pin(dims[args[1]], "a softmax runs over it")
     return dims
-
-
-def reduction(tape: Tape, args: Sequence[Any], out: Any) -> Dims:
-    """amax, prod … over some dimensions: a channel dimension that is reduced may not change."""
-    return reduced(tape, args, out, lambda a: tape.labels.pin(a, "a maximum or product runs over it"))
-
-
-def summed(tape: Tape, args: Sequence[Any], out: Any) -> Dims:
-    """sum, norm: nothing is lost where a masked channel is zero."""
-    return reduced(tape, args, out, lambda a: tape.labels.pin(a, SUMMED) if tape.alive(args[0]) else None)
-
-
-def averaged(tape: Tape, args: Sequence[Any], out: Any) -> Dims:
-    """mean, var: over the kept channels only, where it normalises them or is a map beside them (the dimension stays)."""
-    if (out if isinstance(out, Tensor) else out[0]).dim() == args[0].dim():
-        return reduced(
-            tape, args, out, lambda a: tape.labels.approximate(a, "a mean is taken over the kept channels only")
-        )
-    made = out if isinstance(out, Tensor) else out[0]
-    return reduced(tape, args, out, lambda a: tape.pin_when_read(made, a, "a mean runs over it"))
-
-
-def reduced(tape: Tape, args: Sequence[Any], out: Any, say: Callable[[Array], object]) -> Dims:
-    dims = tape.get(args[0])
-    given = args[1] if len(args) > 1 else None
-    over = _axes(given, len(dims))
-    result = out if isinstance(out, Tensor) else out[0]
-    for d in over:
-        say(dims[d])
-    if result.dim() == len(dims):
-        return tuple(tape.labels.fixed(1) if d in over else a for d, a in enumerate(dims))
-    return tuple(a for d, a in enumerate(dims) if d not in over)
-
-
-def vector_norm(tape: Tape, args: Sequence[Any], out: Any) -> Dims:
-    return summed(tape, (args[0], *args[2:]), out)
-
-
-def running(tape: Tape, args: Sequence[Any], out: Any) -> Dims:
-    """cumsum, cumprod along one dimension."""
-    dims = tape.get(args[0])
-    tape.labels.pin(dims[args[1]], "a running sum goes along it")
-    return dims
-
-
-def _axes(given: Any, n: int) -> set[int]:
-    if isinstance(given, list | tuple) and given:
-        return {d % n for d in given}
-    return {given % n} if isinstance(given, int) and not isinstance(given, bool) else set(range(n))
 
 
 def embedding(tape: Tape, args: Sequence[Any], out: Any) -> Dims:
@@ -260,16 +156,7 @@ replication_pad2d replication_pad3d grid_sampler_2d"""
 LIKE = """clone _to_copy detach alias lift_fresh native_dropout dropout copy zeros_like ones_like empty_like full_like
 rand_like randn_like bernoulli fill zero uniform normal"""
 POINTWISE = "hardswish hardsigmoid hardtanh relu6 elu leaky_relu mish threshold _prelu_kernel softplus masked_fill"  # not tagged so
-SUMMED = "it is summed up, and its values need not be zero where a channel is masked"
 NEW = "zeros ones full empty arange rand randn scalar_tensor linspace eye new_zeros new_ones new_full new_empty"
-
-BATCH_NORMS = (
-    "_native_batch_norm_legit_no_training",
-    "native_batch_norm",
-    "_native_batch_norm_legit",
-    "_batch_norm_with_update",
-    "cudnn_batch_norm",
-)
 
 RULES: dict[str, Rule] = {
     "convolution": convolution,
@@ -279,23 +166,10 @@ RULES: dict[str, Rule] = {
     "baddbmm": addmm,
     "mv": matrix_vector,
     "dot": matrix_vector,
-    **dict.fromkeys(BATCH_NORMS, batch_statistics),
-    "_native_batch_norm_legit_no_training": batch_norm,
-    "native_layer_norm": layer_norm,
-    "_fused_rms_norm": layer_norm,
-    "native_group_norm": group_norm,
-    "_weight_norm_interface": weight_norm,
     "embedding": embedding,
     "_softmax": softmax,
     "_safe_softmax": softmax,
     "_log_softmax": softmax,
-    **dict.fromkeys(("amax", "amin", "max", "min", "prod"), reduction),
-    **dict.fromkeys(("mean", "var", "std", "var_mean", "std_mean"), averaged),
-    "sum": summed,
-    "norm": vector_norm,
-    "linalg_vector_norm": vector_norm,
-    "logsumexp": reduction,
-    **dict.fromkeys(("cumsum", "cumprod", "logcumsumexp"), running),
     "glu": glu,
     **dict.fromkeys(("sort", "topk", "cummax", "cummin"), ordered),
     "rot90": turned,

@@ -2,7 +2,7 @@
 
 import math
 from bisect import bisect_right
-from collections.abc import Iterable, Sequence
+from collections.abc import Callable, Iterable, Sequence
 from dataclasses import dataclass, field
 from typing import Any
 
@@ -137,3 +137,4 @@ class Tape:
 
 
 EVERYWHERE = "*"
+Rule = Callable[[Tape, Sequence[Any], Any], Dims | list[Dims] | None]

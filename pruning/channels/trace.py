@@ -1,34 +1,21 @@
-"""Runs of the network on the meta device under a dispatch mode, and what is learned when a cut one does not follow."""
+"""trace: from a network and an example input to its ChannelMap."""
 
-import itertools
 import random
-import warnings
-from collections.abc import Iterable, Iterator, Mapping
+from collections.abc import Iterator
 from contextlib import contextmanager
-from dataclasses import dataclass, field, replace
 from typing import Any
 
-import numpy as np
 import torch
-from torch import Tensor, nn
-from torch.utils._pytree import tree_leaves, tree_map
+from torch import nn
 
 from pruning.attention import freed
-from pruning.channels.certificate import Differs, Names, Probe, Step, is_modal, labels_kept, probe_plans
-from pruning.channels.groups import gather
-from pruning.channels.labels import Array
 from pruning.channels.map import ChannelMap
-from pruning.channels.meta import Body, cannot_run, on_meta
-from pruning.channels.recorder import Recorder
-from pruning.channels.repair import candidates
-from pruning.channels.tape import EVERYWHERE, Number, Tape
+from pruning.channels.meta import Body
+from pruning.channels.study import HARD_CODED, Study
+from pruning.channels.tape import EVERYWHERE
 from pruning.errors import UserError
-from pruning.interface import given, output_tensors
-from pruning.plan import Plan
 
 ROUNDS = 60  # a network with more hard-coded numbers than this is left alone
-ATTEMPTS = 300  # guesses at numbers that follow
-HARD_CODED = "its size is written in the network's code"
 
 
 def trace(model: nn.Module, example_input: Any, *, blocks: str = "inside") -> ChannelMap:
@@ -52,203 +39,6 @@ def trace(model: nn.Module, example_input: Any, *, blocks: str = "inside") -> Ch
         for name in study.tape.parameters:
             study.tape.pin_parameter(name, HARD_CODED)
         return study.gather()[0]
-
-
-@dataclass(frozen=True)
-class Fault:
-    """Where a cut network first did not do what the dense one's labels foretell."""
-
-    number: int  # of the op
-    step: Step
-    around: list[nn.Module]
-    plan: Plan
-    train: bool
-
-
-@dataclass
-class Study:
-    """One network under study: what was recorded, and what its faults have taught."""
-
-    body: Body
-    example_input: Any
-    whole: frozenset[str]
-    located: bool = False
-    tape: Tape = field(default_factory=Tape)
-    steps: dict[bool, list[Step]] = field(default_factory=dict)  # of the dense run, in eval and in train mode
-    otherwise: bool | None = None  # whether train mode is another network; not known yet
-    attempts: int = 0
-    pins: list[Array] = field(default_factory=list)
-    numbers: dict[tuple[str, str, int | None], Number] = field(default_factory=dict)
-
-    def record(self) -> None:
-        """Run the dense network, in eval mode, and in train mode, which shows auxiliary heads."""
-        names = {id(m): name for name, m in self.body.modules.items()} if self.located else {}
-        self.tape = Tape(self.whole)
-        with on_meta(self.body) as tensors:
-            self.steps[False] = run(
-                self.body, Recorder(self.tape, names=names), tensors, self.example_input, train=False
-            )
-            if self.trains_otherwise(tensors):
-                self.tape.counting = False
-                self.steps[True] = run(
-                    self.body, Recorder(self.tape, names=names), tensors, self.example_input, train=True
-                )
-        for a in self.pins:
-            self.tape.labels.pin(a, HARD_CODED)
-
-    def gather(self) -> tuple[ChannelMap, Array]:
-        example = self.example_input
-        shape = tuple(example.shape[1:]) if isinstance(example, Tensor) else ()
-        return gather(self.body, self.tape, shape, self.numbers.values())
-
-    def first_fault(self, channels: ChannelMap, label_units: Array) -> Fault | None:
-        some, few = probe_plans(channels)
-        runs = [(some, False), (few, False), *([(some, True)] if self.otherwise else [])]
-        probes = (self.probe(plan, label_units, train) for plan, train in runs)
-        return next(filter(None, probes), None)
-
-    def trains_otherwise(self, tensors: Mapping[str, Tensor]) -> bool:
-        """Whether train mode does more than what dropout and batch norm do there."""
-        if self.otherwise is None:
-            names = Names()
-            run(self.body, Recorder(Tape(), names), tensors, self.example_input, train=True)
-            self.otherwise = names.seen != [
-                s.name for s in self.steps[False] if not is_modal(s.name, list(map(len, s.outputs[0] or ())))
-            ]
-        return self.otherwise
-
-    def probe(self, plan: Plan, label_units: Array, train: bool) -> Fault | None:
-        """Run the network cut by `plan`, up to the first op that differs."""
-        probe, error = Probe(self.steps[train], labels_kept(plan, label_units), values=not train), None
-        with on_meta(self.body, plan) as tensors, warnings.catch_warnings():
-            warnings.filterwarnings(
-                "error", message=".*num_features"
-            )  # instance norm does not mind, but its number follows
-            try:
-                run(self.body, Recorder(Tape(), probe), tensors, self.example_input, train=train)
-            except Differs:
-                pass
-            except UserError as raised:
-                error = raised.__cause__
-        probe.ended(error)
-        return Fault(probe.at, probe.fault, probe.around, plan, train) if probe.fault else None
-
-    def learn(self, fault: Fault, channels: ChannelMap, label_units: Array) -> None:
-        """A number that follows, blocks that go as a whole, or labels that are pinned; the first that helps."""
-        if not self.located:
-            self.located = True
-            return self.record()
-        if self.repair(fault, label_units):
-            return None
-        places = self.blocks_at(fault, channels, label_units)
-        if places:
-            self.whole |= places
-            self.numbers.clear()  # they were learned from other blocks
-            return self.record()
-        self.pin(fault, label_units)
-        return None
-
-    def repair(self, fault: Fault, label_units: Array) -> bool:
-        """Whether a number was found that follows."""
-        guesses = candidates(
-            self.body, fault.step, fault.around, self.alike(fault), lambda a: bool((label_units[a] >= 0).any())
-        )
-        before = dict(self.numbers)
-        for guess in itertools.islice(guesses, ATTEMPTS - self.attempts):
-            self.attempts += 1
-            fresh = {n.key: n for n in guess if n.key not in before}
-            self.numbers = before | fresh
-            channels, units = self.gather() if fresh else (None, label_units)
-            then = self.probe(replace(fault.plan, channels=channels), units, fault.train) if channels else fault
-            if then is None or then.number > fault.number:
-                return True
-        self.numbers = before
-        return False
-
-    def alike(self, fault: Fault) -> list[Step]:
-        """The same op in other modules of the class."""
-        return [s for s in self.steps[fault.train] if s.name == fault.step.name and s.place == fault.step.place]
-
-    def blocks_at(self, fault: Fault, channels: ChannelMap, label_units: Array) -> set[str]:
-        """Places where a group that the fault touches was split into blocks, that are not yet cut as a whole."""
-        group = np.append(np.repeat(np.arange(len(channels.groups)), [g.units for g in channels.groups]), -1)
-        touched = {int(g) for _, a in fault.step.dimensions() for g in np.unique(group[label_units[a]])} - {-1}
-        return {
-            place
-            for place, a in self.tape.splits
-            if place not in self.whole
-            and EVERYWHERE not in self.whole
-            and touched & set(group[label_units[a]].ravel().tolist())
-        }
-
-    def pin(self, fault: Fault, label_units: Array) -> None:
-        """Pin what the op touches, and the same ops of other modules of the class.
-
-        An op that touches nothing that may go has a width from the last one that does; or from the modules around it.
-        """
-        steps = [self.alike(fault), *([step] for step in reversed(self.steps[fault.train][: fault.number]))]
-        found = next(filter(None, (may_go(some, label_units) for some in steps)), [])
-        for a in found or self.outward(fault, label_units):
-            self.tape.labels.pin(a, HARD_CODED)
-            self.pins.append(a)
-
-    def outward(self, fault: Fault, label_units: Array) -> list[Array]:
-        """Labels of all parameters of the innermost module around the fault that still has some that may go."""
-        names = {id(m): name for name, m in self.body.modules.items()}
-        for module in (*fault.around, self.body.model):
-            prefix = f"{names.get(id(module), '')}.".removeprefix(".")
-            own = [a for name, dims in self.tape.parameters.items() if name.startswith(prefix) for a in dims]
-            if any(np.any(label_units[a] >= 0) for a in own):
-                return own
-        return []
-
-
-def may_go(steps: Iterable[Step], label_units: Array) -> list[Array]:
-    """Labels of the dimensions of which some indices may go."""
-    return [a for step in steps for _, a in step.dimensions() if np.any(label_units[a] >= 0)]
-
-
-def run(
-    body: Body, recorder: Recorder, tensors: Mapping[str, Tensor], example_input: Any, *, train: bool
-) -> list[Step]:
-    """Run on meta tensors of one example, or two to train; writes to the tape; outputs are pinned. The steps it took."""
-    tape = recorder.tape
-    body.model.train(train)
-    random.seed(0)  # layers that are dropped at random are the same ones in every run
-    for name, tensor in tensors.items() if recorder.probe is None else ():
-        tape.register(name, tensor, trained=name in body.parameters, spatial=name in body.kernels)
-    dtype = next((t.dtype for t in tensors.values() if t.is_floating_point()), torch.float32)
-    args, named = given(example_input)
-    args, named = tree_map(lambda t: as_meta(tape, t, 2 if train else 1, dtype), (args, named))
-    try:
-        with torch.no_grad(), recorder:
-            output = body.model(*args, **named)
-    except Exception as error:  # a network's own code may raise anything
-        shapes = ", ".join(str(tuple(t.shape)) for t in tree_leaves((args, named)) if isinstance(t, Tensor))
-        raise cannot_run(shapes, error) from error
-    outputs = list(output_tensors(output))
-    if not outputs:
-        raise UserError(
-            f"the network's output is a {type(output).__name__} that holds no tensor",
-            do="Return tensors, a dict or a dataclass.",
-        )
-    tape.touch(outputs)
-    for a in (a for tensor in outputs for a in tape.get(tensor)):
-        tape.labels.pin(a, "it makes the network's outputs")
-    return tape.forget()
-
-
-def as_meta(tape: Tape, value: Any, batch: int, dtype: torch.dtype) -> Any:
-    """An input of `batch` examples; floats take the network's own type."""
-    if not isinstance(value, Tensor):
-        return value
-    kind = dtype if value.is_floating_point() else value.dtype
-    shape = (batch, *value.shape[1:]) if value.dim() else ()
-    meta = torch.empty(shape, dtype=kind, device="meta")
-    reason = "it reads the network's input"
-    dims = [tape.labels.fixed(n, reason) if d == 1 else tape.labels.fixed(n) for d, n in enumerate(shape)]
-    tape.put(meta, dims)
-    return meta
 
 
 @contextmanager

@@ -9,8 +9,8 @@ from typing import Any
 from torch import Tensor
 
 from pruning.channels.labels import is_free
+from pruning.channels.norms import BATCH_NORMS
 from pruning.channels.pointwise import tensors
-from pruning.channels.rules import BATCH_NORMS
 from pruning.channels.tape import Dims, Tape
 
 ZERO_AT_ZERO = """relu relu6 gelu silu hardswish leaky_relu elu mish celu selu tanh tan sin asin atan sinh asinh abs neg sqrt
