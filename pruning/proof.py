@@ -19,7 +19,12 @@ def causes(plan: Plan) -> list[str]:
     """Why removing is not masking in the groups that lose units, each reason once."""
     removed = plan.removed()
     found = [group.approximate for group in plan.channels.groups if group.approximate and group.name in removed]
-    return [reason.replace(": its ", "'s ") for reason in dict.fromkeys(found)]
+    return list(map(clause, dict.fromkeys(found)))
+
+
+def clause(reason: str) -> str:
+    """A group's reason as what follows 'because': 'layer norm: its statistics are …' → 'layer norm's statistics are …'."""
+    return reason.replace(": its ", "'s ")
 
 
 def percent(difference: float) -> str:

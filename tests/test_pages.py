@@ -313,3 +313,7 @@ def test_a_click_that_is_run_twice_queues_one_job(empty):
     app = AppTest.from_string(script, default_timeout=60).run()
     assert not app.exception
     assert len(Store(home()).rows()) == 1
+
+
+def test_a_network_without_blocks_is_not_asked_about_them(full):
+    assert "Blocks" not in [s.label for s in opened("explore", run=str(TRAIN)).selectbox]

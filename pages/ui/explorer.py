@@ -155,7 +155,7 @@ def facts(group: Group, keep: int, why: str) -> list[str]:
     """What there is to know of a group, a line each; `why` it keeps so many, where a limit is the reason."""
     lines = [f"Keeps {keep} of {group.units}{f': {why}' if why else ''}."]
     if group.approximate:
-        lines.append(f"≈ Approximate: {cards.sentence(group.approximate)}")
+        lines.append(remarks.because(group.approximate))
     if len(group.layers) > 1:
         lines.append(f"Made by {listed(group.layers)}.")
     if group.coupled:

@@ -6,6 +6,7 @@ import streamlit as st
 
 from pages.ui import cards, words
 from pages.ui.shares import PAGE
+from pruning import proof
 from pruning.channels.map import ChannelMap, Group
 from pruning.protect import REASON
 
@@ -20,7 +21,11 @@ def name(group: Group) -> str:
 def approximate(groups: Sequence[Group]) -> None:
     """What ≈ means, for each reason that there is."""
     for reason in dict.fromkeys(group.approximate for group in groups if group.approximate):
-        st.caption(f"≈ approximate: {words.plain(cards.sentence(reason))}")
+        st.caption(words.plain(because(reason)))
+
+
+def because(reason: str) -> str:
+    return f"≈ Approximate, because {proof.clause(reason)}."
 
 
 def left_alone(whole: ChannelMap, mine: Mapping[str, str]) -> None:

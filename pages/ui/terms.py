@@ -33,6 +33,10 @@ TERMS: dict[str, Term] = {
         "A mark on groups that pass through a layer norm or group norm: its statistics change when channels go, so the "
         "pruned network is close to the masked one, not equal to it."
     ),
+    "Blocks": Term(
+        "The attention heads of a layer, the groups of a grouped convolution or of a group norm. All get smaller by the same "
+        "places, or there are fewer of them."
+    ),
     "Criterion": Term("The rule that scores a filter; those with the lowest scores are removed first."),
     "L1": Term(
         "Sum of the absolute weights of a filter.",
