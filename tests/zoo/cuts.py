@@ -138,7 +138,7 @@ CUTS = {
     "strided-slice": net(lambda m, x: m.a(x[:, ::2]), 6, a=conv(4, 6), exact={"conv": 4, "a": 6}),
     "one-channel": net(lambda m, x: m.a(x * x[:, :1]), 6, a=conv(8, 6), exact={"a": 6}, alone={"conv": "."}),
     "unbind-channels": net(lambda m, x: torch.stack(x.unbind(1)[:8], 1), 8, alone={"conv": "number|unbind|picked"}),
-    "write-into-a-slice": net(write_into, 8, alone={"conv": WRITTEN}),
+    "write-into-a-slice": net(write_into, 8, alone={"conv": f"{WRITTEN}|fixed size"}),
     "temporal-shift": net(shift, 8, exact={"conv": None}),
     "glu": net(lambda m, x: F.glu(m.a(x), 1), 6, a=conv(8, 12), exact={"conv": 8, "a": 6}),
     "pixel-shuffle": net(lambda m, x: m.a(m.s(x)), 4, s=nn.PixelShuffle(2), a=conv(2, 4), exact={"conv": 2, "a": 4}),
