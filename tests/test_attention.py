@@ -87,3 +87,12 @@ def test_cut_attention_trains_and_is_copied() -> None:
     assert all(p.grad is not None for p in small.parameters())
     small.eval()
     assert torch.equal(copy.deepcopy(small)(x), small(x))
+
+
+def test_taylor_leaves_attention_to_others_and_judges_the_rest() -> None:
+    network = nn.Sequential(encoder(), nn.Flatten(), nn.Linear(80, 3))
+    data = [(torch.randn(4, 5, 16), torch.tensor([0, 1, 2, 0]))]
+    channels = trace(network, data[0][0])
+    judged = score(network, channels, "taylor", data=data)
+    assert {"0.layers.0.linear1", "0.layers.1.linear1"} <= judged.keys()
+    assert not any(name.endswith("self_attn") for name in judged)

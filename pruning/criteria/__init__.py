@@ -75,7 +75,13 @@ def score(
     if chosen.watch and data is None:
         raise UserError(f"{criterion} needs data to score on", do="Give data=, batches of (inputs, class numbers).")
     seen = watched(model, channels, chosen.watch, data) if chosen.watch and data is not None else {}
-    judged = [u for u in units_of(model, channels, seen, seed) if u.scales.shape[1] or not chosen.needs_norm]
+    judged = [u for u in units_of(model, channels, seen, seed) if judges(chosen, u)]
     if channels.groups and not judged:
-        raise UserError(f"{criterion} needs batch norm, and this network has none", do="Choose l1, l2 or taylor.")
+        lacks = "needs batch norm" if chosen.needs_norm else "looks at the outputs of layers that can be cut"
+        raise UserError(f"{criterion} {lacks}, and this network has none", do="Choose l1 or l2.")
     return {u.name: chosen.score(u).detach().cpu() for u in judged}
+
+
+def judges(criterion: Criterion, units: Units) -> bool:
+    """Whether there is something of these units for the criterion to look at."""
+    return bool((units.scales.shape[1] or not criterion.needs_norm) and (units.seen or not criterion.watch))

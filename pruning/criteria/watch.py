@@ -2,6 +2,7 @@
 
 from collections.abc import Callable, Iterable, Iterator
 from contextlib import contextmanager
+from typing import Any
 
 import torch
 from torch import Tensor, nn
@@ -31,7 +32,10 @@ def watched(model: nn.Module, channels: ChannelMap, watch: Watch, data: Iterable
 
 @contextmanager
 def listening(model: nn.Module, layers: set[str], watch: Watch, total: dict[str, Tensor]) -> Iterator[None]:
-    def hook(name: str, a: Tensor) -> None:
+    def hook(name: str, a: Any) -> None:
+        if not isinstance(a, Tensor):  # attention returns its weights as well; it is not judged
+            return
+
         def on_gradient(g: Tensor) -> None:
             channel_last = not isinstance(modules[name], nn.modules.conv._ConvNd)
             x, y = (t.detach().movedim(-1, 1) if channel_last else t.detach() for t in (value, g))
