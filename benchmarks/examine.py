@@ -38,6 +38,9 @@ def examine(name: str) -> Row:
     row["difference"] = proven(network, half, side, example)
     if channels.counts().params < LARGE and channels.groups:
         row["random"] = proven(network, random_plan(network, channels), side, example)
+    exactly = without_approximate(half)
+    if row["approximate"] and exactly.keep:
+        row["exact_part"] = proven(network, exactly, side, example)
     return row | {"peak_mb": resource.getrusage(resource.RUSAGE_SELF).ru_maxrss // 1024}
 
 
@@ -54,6 +57,12 @@ def described(channels: ChannelMap, plan: Plan) -> Row:
         "approximate": not exact(plan),
         "left": [(layers[reason], units[reason], reason) for reason, _ in layers.most_common()],
     }
+
+
+def without_approximate(plan: Plan) -> Plan:
+    """The part of a plan that must be exact, in a network of which not everything is."""
+    exactly = {g.name for g in plan.channels.groups if not g.approximate}
+    return Plan(plan.channels, {name: kept for name, kept in plan.keep.items() if name in exactly})
 
 
 def random_plan(network: nn.Module, channels: ChannelMap, seed: int = 1) -> Plan:

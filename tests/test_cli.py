@@ -95,7 +95,10 @@ def test_the_environment_does_not_leak_into_a_spec(monkeypatch):
         (["prune", "--parent", "1", "--pruning.shares", "conv1:0.3"], "conv1=0.3,fc1=0.5"),
         (["prune", "--parent", "1", "--pruning.spread", "total"], "filters=0 removes nothing"),
         (["prune", "--parent", "1", "--pruning.spread", "groups"], "no shares removes nothing"),
-        (["prune", "--parent", "1", "--pruning.floor", "0"], "pruning.floor=0 is not allowed: write a whole number ≥ 1"),
+        (
+            ["prune", "--parent", "1", "--pruning.floor", "0"],
+            "pruning.floor=0 is not allowed: write a whole number ≥ 1",
+        ),
         (["prune", "--parent", "1", "--pruning.floor", "conv1"], "pruning.floor='conv1' is not allowed: write a whole"),
         (["prune", "--parent", "1", "--pruning.ceiling", "conv1=x"], "GROUP=NUMBER such as conv1=8"),
         (["prune", "--parent", "1", "--pruning.round-to", "0"], "pruning.round_to='0' is not allowed"),
