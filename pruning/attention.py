@@ -6,10 +6,13 @@ the same function; a pruned network gets them where its attention was cut.
 
 from collections.abc import Iterator
 from contextlib import contextmanager
+from typing import TypeGuard
 
 import torch
 from torch import Tensor, nn
 from torch.nn import functional as F
+
+from pruning.windows import free_window, is_cut_window, set_free_window
 
 
 class FreeMultiheadAttention(nn.MultiheadAttention):
@@ -64,33 +67,48 @@ def hidden(scores: Tensor, mask: Tensor) -> Tensor:
     return scores.masked_fill(mask, float("-inf")) if not mask.is_floating_point() else scores + mask
 
 
-def is_plain(module: nn.Module) -> bool:
+def is_plain(module: nn.Module) -> TypeGuard[nn.MultiheadAttention]:
     """Whether it is torch's own attention, with nothing added to the keys."""
     return type(module) is nn.MultiheadAttention and module.bias_k is None and not module.add_zero_attn
 
 
-def set_free(module: nn.MultiheadAttention) -> None:
-    """Give a cut attention the class that can run it."""
-    if is_plain(module):
-        width = module.embed_dim
-        dense = [(width, width), (width, module.kdim), (width, module.vdim)]
-        apart = [module.q_proj_weight, module.k_proj_weight, module.v_proj_weight]
-        shapes = [(3 * width, width)] if module.in_proj_weight is not None else dense
-        weights = [module.in_proj_weight] if module.in_proj_weight is not None else apart
-        pairs = zip([*shapes, (width, width)], [*weights, module.out_proj.weight], strict=True)
-        if any(weight.shape != shape for shape, weight in pairs):
-            module.__class__ = FreeMultiheadAttention
-            module._qkv_same_embed_dim = False  # nn.TransformerEncoderLayer must not take its fused path
+def free_class(module: nn.Module) -> type[nn.Module] | None:
+    """The class with free widths, for attention that has not got it and that is known."""
+    return FreeMultiheadAttention if is_plain(module) else free_window(module)
+
+
+def set_free(module: nn.Module) -> None:
+    """Give a cut attention the class that can run it; before its numbers follow the cut."""
+    if is_plain(module) and is_cut(module):
+        module.__class__ = FreeMultiheadAttention
+        module._qkv_same_embed_dim = False  # nn.TransformerEncoderLayer must not take its fused path
+    elif free_window(module) and is_cut_window(module):
+        set_free_window(module)
+
+
+def is_cut(module: nn.MultiheadAttention) -> bool:
+    width = module.embed_dim
+    dense = [(width, width), (width, module.kdim), (width, module.vdim)]
+    apart = [module.q_proj_weight, module.k_proj_weight, module.v_proj_weight]
+    shapes = [(3 * width, width)] if module.in_proj_weight is not None else dense
+    weights = [module.in_proj_weight] if module.in_proj_weight is not None else apart
+    pairs = zip([*shapes, (width, width)], [*weights, module.out_proj.weight], strict=True)
+    return any(weight.shape != shape for shape, weight in pairs)
 
 
 @contextmanager
 def freed(model: nn.Module) -> Iterator[None]:
     """All of a network's attention with free widths, for a while."""
-    plain = [module for module in model.modules() if is_plain(module)]
-    for module in plain:
-        module.__class__ = FreeMultiheadAttention
+    dense = [(module, type(module), set(vars(module))) for module in model.modules() if free_class(module)]
+    for module, kind, _ in dense:
+        if kind is nn.MultiheadAttention:
+            module.__class__ = FreeMultiheadAttention
+        else:
+            set_free_window(module)
     try:
         yield
     finally:
-        for module in plain:
-            module.__class__ = nn.MultiheadAttention
+        for module, kind, own in dense:
+            module.__class__ = kind
+            for attribute in set(vars(module)) - own:
+                delattr(module, attribute)

@@ -127,6 +127,8 @@ def memory_format(tensor: Tensor) -> torch.memory_format:
 
 def set_numbers(modules: Mapping[str, nn.Module], plan: Plan) -> None:
     """Make the modules' own numbers agree with their cut tensors."""
+    for module in modules.values():
+        set_free(module)
     kept = list(plan.kept().values())
     for follow in plan.channels.follows:
         module, value = modules[follow.module], size(follow.size, kept)
@@ -140,7 +142,8 @@ def set_numbers(modules: Mapping[str, nn.Module], plan: Plan) -> None:
 
 
 def set_sizes(module: nn.Module) -> None:
-    """Make a layer's own sizes agree with its tensors."""
+    """Make a layer's own sizes agree with its tensors, and give attention that was cut the class that can run it."""
+    set_free(module)
     for update in updates(type(module).__mro__):
         update(module)
 
@@ -202,5 +205,4 @@ SIZES: dict[type[nn.Module], Callable[..., None]] = {
     nn.GroupNorm: _group_norm,
     nn.PReLU: _prelu,
     nn.Embedding: _embedding,
-    nn.MultiheadAttention: set_free,
 }
