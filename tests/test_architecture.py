@@ -14,7 +14,7 @@ LAYERS = [  # a module may import from its own line and the lines above it
     ("pruning.channels.map", "pruning.plan", "pruning.proof", "pruning.jobs.database", "pruning.jobs.store"),
     ("pruning.limits", "pruning.protect", "pruning.ranking", "pruning.allocate"),
     ("models",),
-    ("pruning.surgery", "pruning.reversal"),
+    ("pruning.interface", "pruning.windows", "pruning.attention", "pruning.surgery", "pruning.reversal"),
     ("pruning.channels", "pruning.measure", "pruning.data"),
     ("pruning.criteria", "pruning.equivalence"),
     ("pruning.evaluate", "pruning.optimize", "pruning.precision", "pruning.resume", "pruning.session"),
