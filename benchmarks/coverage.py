@@ -28,8 +28,18 @@ from benchmarks.tables import amount, machine, table
 
 FOLDER = Path(__file__).parent
 ROWS = Path(tempfile.gettempdir()) / "espalier-coverage.jsonl"
-ENGINE = """channels/*.py criteria/*.py allocate.py limits.py plan.py surgery.py equivalence.py attention.py windows.py
-interface.py""".split()
+ENGINE = [
+    "channels/*.py",
+    "criteria/*.py",
+    "allocate.py",
+    "limits.py",
+    "plan.py",
+    "surgery.py",
+    "equivalence.py",
+    "attention.py",
+    "windows.py",
+    "interface.py",
+]
 LIMIT = 600  # seconds for one network
 HEADER = ["network", "groups", "parameters", "MACs", "difference", "random shares", "image", "trace, s", "left alone"]
 
