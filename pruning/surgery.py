@@ -81,7 +81,7 @@ def taken_over(value: Any, memo: dict[int, object]) -> Any:
     if isinstance(value, nn.Module):
         return duplicate(value, memo)
     if type(value) in (dict, OrderedDict):
-        return type(value)((key, taken_over(x, memo)) for key, x in value.items())
+        return type(value)((key, taken_over(x, memo)) for key, x in value.items()) if value else type(value)()
     return copy.deepcopy(value, memo)
 
 
