@@ -7,7 +7,7 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
-from pruning.settings import Blocks
+from pruning.choices import Blocks
 
 
 def home() -> Path:
@@ -55,6 +55,13 @@ class Run:
     channels_whole = property(lambda self: self.path / "channels_whole.json")  # for blocks=whole, where that differs
     scores_whole = property(lambda self: self.path / "scores_whole.json")
     plan = property(lambda self: self.path / "plan.json")
+    early = property(lambda self: self.path / "early.pt")  # weights after the training's early epoch
+    steps = property(lambda self: self.path / "steps")  # networks between the steps of a schedule
+    masks = property(lambda self: self.path / "masks.json")  # sparsity per tensor, and what removal would save
+    scan = property(lambda self: self.path / "scan.json")  # accuracy when each group alone is cut
+    search = property(lambda self: self.path / "search.json")  # trials of a search and their Pareto front
+    trials = property(lambda self: self.path / "trials.log")  # Optuna's journal, from which a search goes on
+    audit = property(lambda self: self.path / "audit.json")  # criteria against the ablation oracle
     summary_before = property(lambda self: self.path / "summary_before.txt")  # torchinfo
     summary_after = property(lambda self: self.path / "summary_after.txt")
     result = property(lambda self: self.path / "result.json")

@@ -1,99 +1,12 @@
-"""The settings of data, network, training and pruning: each field holds default, bounds, help and the paper, for all who ask."""
+"""The settings of data, network and training: each field holds default, bounds, help and the paper, for all who ask."""
 
 import os
-from enum import StrEnum
 from pathlib import Path
 from typing import Annotated
 
 from pydantic import AfterValidator, BaseModel, ConfigDict, Field
 
-from pruning.amounts import Ceiling, Floor
-
-
-class Optimizer(StrEnum):
-    SGD = "sgd"
-    ADAM = "adam"
-    RMSPROP = "rmsprop"
-
-
-class Schedule(StrEnum):
-    CONSTANT = "constant"
-    COSINE = "cosine"
-    STEP = "step"
-
-
-class Augment(StrEnum):
-    NONE = "none"
-    FLIP = "flip"
-    CROP_FLIP = "crop-flip"
-
-
-class Precision(StrEnum):
-    AUTO = "auto"
-    FP32 = "fp32"
-    BF16 = "bf16"
-
-
-class Device(StrEnum):
-    AUTO = "auto"
-    CPU = "cpu"
-    CUDA = "cuda"
-
-
-class Spread(StrEnum):
-    """How a wish is spread over the groups."""
-
-    UNIFORM = "uniform"  # `share` of every group, `shares` overrides single ones
-    GROUPS = "groups"  # only the groups named in `shares`, others stay whole
-    GLOBAL = "global"  # `share` of all units, lowest scores first
-    ISOMORPHIC = "isomorphic"  # `share` of every class of groups with the same structure, lowest scores first
-    PER_LAYER = "per-layer"  # `filters` units of every group
-    TOTAL = "total"  # `filters` units over all groups, lowest scores first
-
-
-SPREADS = {  # what each removes, and which wishes it reads
-    Spread.UNIFORM: "the same share of every group (reads share, and shares for single groups)",
-    Spread.GROUPS: "only of the groups named, others stay whole (reads shares)",
-    Spread.GLOBAL: "a share of all filters, the lowest scores first (reads share)",
-    Spread.ISOMORPHIC: "a share of every class of alike groups, the lowest scores first (reads share)",
-    Spread.PER_LAYER: "so many filters of every group (reads filters)",
-    Spread.TOTAL: "so many filters in all, the lowest scores first (reads filters)",
-}
-BY_SHARE = (Spread.UNIFORM, Spread.GLOBAL, Spread.ISOMORPHIC)  # those that read the one share of a sweep
-
-
-class Rounding(StrEnum):
-    CEIL = "ceil"
-    ROUND = "round"
-    FLOOR = "floor"
-
-
-class RoundMode(StrEnum):
-    NEAREST = "nearest"  # of two that are equally near, the larger
-    UP = "up"
-    DOWN = "down"
-
-
-class Blocks(StrEnum):
-    """How grouped convolutions, attention heads and group norms are cut."""
-
-    INSIDE = "inside"  # the same places in every block
-    WHOLE = "whole"  # entire blocks
-
-
-class Normalise(StrEnum):
-    L2 = "l2"
-    MEAN = "mean"
-    MAX = "max"
-    NONE = "none"
-
-
-class CriterionName(StrEnum):
-    L1 = "l1"
-    L2 = "l2"
-    RANDOM = "random"
-    BN_SCALE = "bn-scale"
-    TAYLOR = "taylor"
+from pruning.choices import Augment, Device, Optimizer, Precision, Schedule
 
 
 def absolute(path: str) -> str:
@@ -198,86 +111,33 @@ class TrainSettings(Settings):
     )
     device: Device = Field(Device.AUTO, title="Device", description="CUDA when there is one.")
     seed: int = Field(0, ge=0, title="Seed", description="Seed of initial weights, data order and augmentation.")
-
-
-class PruneSettings(Settings):
-    criterion: CriterionName = Field(CriterionName.L1, title="Criterion", description="How a filter's worth is scored.")
-    spread: Spread = Field(
-        Spread.UNIFORM,
-        title="Spread",
-        description="How the share is spread over the layers; isomorphic: Fang et al. 2024.",
+    trained: tuple[str, ...] = Field(
+        (),
+        title="Layers trained",
+        description="Train only these layers, by name or pattern, such as classifier*; empty trains all.",
     )
-    share: float = Field(
-        0.5,
-        ge=0,
-        lt=1,
-        title="Share removed",
-        description="Share of the filters to remove, 0.5 for half; for uniform, global and isomorphic.",
-        json_schema_extra={"step": 0.01},
-    )
-    shares: dict[str, Annotated[float, Field(ge=0, lt=1)]] = Field(
-        default_factory=dict,
-        title="Share per group",
-        description="Group name → share removed, such as conv1=0.3,fc1=0.5; for uniform they override the overall share.",
-    )
-    filters: int = Field(
-        0,
-        ge=0,
-        title="Filters removed",
-        description="For per-layer: filters removed of every layer; for total: over all layers.",
-    )
-    normalise: Normalise = Field(
-        Normalise.L2,
-        title="Normalise scores",
-        description="Divide each layer's scores before layers are compared (global, isomorphic and total only).",
-    )
-    rounding: Rounding = Field(
-        Rounding.CEIL, title="Rounding", description="From share × filters to a whole number of removed filters."
-    )
-    floor: Floor = Field(
-        1,
-        title="Floor",
-        description="Filters that every group keeps at least; or for single groups, such as conv1=8,fc1=4.",
-    )
-    ceiling: Ceiling = Field(
-        0,
-        title="Ceiling",
-        description="Filters that every group keeps at most, 0 for no ceiling; or for single groups, such as conv1=64,fc1=128.",
-    )
-    keep_at_least: float = Field(
+    slimming: float = Field(
         0.0,
         ge=0,
-        lt=1,
-        title="Share that always stays",
-        description="Share of each group that is never removed, such as 0.1: no group collapses, whatever the spread.",
+        le=1,
+        title="Sparse batch norm",
+        description="L1 penalty on the scales of batch norm while training, such as 1e-4 (network slimming, Liu 2017); 0 for none.",
+        json_schema_extra={"format": "%.1e", "slider": False},
+    )
+    distill: float = Field(
+        0.0,
+        ge=0,
+        le=1,
+        title="Distillation",
+        description="Weight of the dense network's soft answers in the loss while fine-tuning (Hinton 2015); 0 learns from labels alone.",
         json_schema_extra={"step": 0.05, "slider": False},
     )
-    round_to: int = Field(
-        1,
-        ge=1,
-        title="Multiple",
-        description="Groups that are cut keep a multiple of this, such as 8 or 16; smaller groups are left alone. 1 rounds nothing.",
+    temperature: float = Field(
+        4.0, gt=0, le=100, title="Temperature", description="For distillation: softens both networks' answers."
     )
-    round_mode: RoundMode = Field(
-        RoundMode.NEAREST, title="To the multiple", description="Nearest, up (keep more) or down (keep fewer)."
-    )
-    protect: tuple[str, ...] = Field(
-        (),
-        title="Protected layers",
-        description="Layers to leave whole, by name or pattern, such as conv1 or layer4.*, with all that is tied to them.",
-    )
-    blocks: Blocks = Field(
-        Blocks.INSIDE,
-        title="Blocks",
-        description="Attention heads, conv groups and norm groups get smaller, all by the same places (inside), or fewer (whole): half of 12 heads of 64 are 12 of 32, or 6 of 64.",
-    )
-    score_images: int = Field(
-        1024, ge=1, title="Scoring images", description="Training images that data-driven criteria (Taylor) look at."
-    )
-    recalibrate_images: int = Field(
+    early_epoch: int = Field(
         0,
         ge=0,
-        title="Recalibration images",
-        description="Training images on which batch norm measures its statistics anew after the cut, such as 512 (EagleEye, Li 2020); 0 keeps the old ones.",
+        title="Early weights",
+        description="Keep the weights after this epoch too, so that pruned networks can be rewound to them (Frankle 2020); 0 keeps none.",
     )
-    seed: int = Field(0, ge=0, title="Seed", description="Seed of the random criterion.")

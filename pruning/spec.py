@@ -4,54 +4,91 @@ from typing import Annotated, Any, Literal, get_args
 
 from pydantic import Field, TypeAdapter, ValidationError
 
-from pruning.errors import UserError
-from pruning.settings import (
+from pruning.choices import (
     BY_SHARE,
     SPREADS,
     Augment,
     Blocks,
+    Cost,
     CriterionName,
-    DataSettings,
+    Curve,
     Device,
-    ModelSettings,
+    MaskScope,
+    MaskStructure,
     Normalise,
     Optimizer,
+    Order,
     Precision,
-    PruneSettings,
+    Rewind,
     Rounding,
     RoundMode,
     Schedule,
-    Settings,
+    ScoreAt,
     Spread,
+    When,
+)
+from pruning.errors import UserError
+from pruning.settings import (
+    DataSettings,
+    File,
+    ModelSettings,
+    Settings,
     TrainSettings,
+)
+from pruning.wishes import (
+    AuditSettings,
+    MaskSettings,
+    PruneSettings,
+    ScanSettings,
+    ScheduleSettings,
+    SearchSettings,
 )
 
 __all__ = [
     "BY_SHARE",
     "SPREADS",
+    "AuditSettings",
+    "AuditSpec",
     "Augment",
     "Blocks",
+    "Cost",
     "CriterionName",
+    "Curve",
     "DataSettings",
     "Device",
     "FinetuneSpec",
     "InspectSpec",
+    "MaskScope",
+    "MaskSettings",
+    "MaskSpec",
+    "MaskStructure",
     "ModelSettings",
     "Normalise",
     "Optimizer",
+    "Order",
     "Precision",
     "PrepareSpec",
     "PruneSettings",
     "PruneSpec",
+    "RecipeSpec",
+    "Rewind",
     "RoundMode",
     "Rounding",
+    "ScanSettings",
+    "ScanSpec",
     "Schedule",
+    "ScheduleSettings",
+    "ScoreAt",
+    "ScoreSpec",
+    "SearchSettings",
+    "SearchSpec",
     "Settings",
     "Spec",
     "Spread",
     "SweepSpec",
     "TrainSettings",
     "TrainSpec",
+    "When",
     "explain",
     "parse",
     "refuse_idle",
@@ -78,6 +115,7 @@ class PruneSpec(Settings):
     title: Title = ""
     parent: Parent
     pruning: PruneSettings = PruneSettings()
+    schedule: ScheduleSettings = ScheduleSettings()
     finetune: TrainSettings = TrainSettings(epochs=2)
 
 
@@ -105,20 +143,109 @@ class SweepSpec(Settings):
         title="Shares removed",
         description="Shares to remove, one run for each, such as 0.1 0.5 0.9.",
     )
+    seeds: tuple[Annotated[int, Field(ge=0)], ...] = Field(
+        (),
+        title="Seeds",
+        description="Seeds of fine-tuning and random scores, one run for each, such as 0 1 2; empty takes those set.",
+    )
     pruning: PruneSettings = PruneSettings()
+    schedule: ScheduleSettings = ScheduleSettings()
     finetune: TrainSettings = TrainSettings(epochs=2)
 
     def children(self) -> list[PruneSpec]:
         return [
-            PruneSpec(
-                title=f"{criterion} {share:.0%}",
-                parent=self.parent,
-                pruning=self.pruning.model_copy(update={"criterion": criterion, "share": share}),
-                finetune=self.finetune,
-            )
+            self.child(criterion, share, seed)
             for criterion in self.criteria
             for share in self.shares
+            for seed in self.seeds or (None,)
         ]
+
+    def child(self, criterion: CriterionName, share: float, seed: int | None) -> PruneSpec:
+        own = {} if seed is None else {"seed": seed}
+        return PruneSpec(
+            title=f"{criterion} {share:.0%}" + ("" if seed is None else f", seed {seed}"),
+            parent=self.parent,
+            pruning=self.pruning.model_copy(update={"criterion": criterion, "share": share, **own}),
+            schedule=self.schedule,
+            finetune=self.finetune.model_copy(update=own),
+        )
+
+
+class MaskSpec(Settings):
+    """Set weights of a finished run's network to zero and keep them there while fine-tuning; nothing gets smaller."""
+
+    kind: Literal["mask"] = "mask"
+    title: Title = ""
+    parent: Parent
+    masking: MaskSettings = MaskSettings()
+    finetune: TrainSettings = TrainSettings(epochs=2)
+
+
+class ScanSpec(Settings):
+    """Measure how much accuracy each group alone costs, share by share."""
+
+    kind: Literal["scan"] = "scan"
+    title: Title = ""
+    parent: Parent
+    scan: ScanSettings = ScanSettings()
+
+
+class SearchSpec(Settings):
+    """Search shares per group for the best accuracies at every cost."""
+
+    kind: Literal["search"] = "search"
+    title: Title = ""
+    parent: Parent
+    search: SearchSettings = SearchSettings()
+    finetune: TrainSettings = TrainSettings(epochs=0)
+
+
+class AuditSpec(Settings):
+    """Compare criteria with what removing each filter really costs, on this network and its validation images."""
+
+    kind: Literal["audit"] = "audit"
+    title: Title = ""
+    parent: Parent
+    audit: AuditSettings = AuditSettings()
+
+
+class RecipeSpec(Settings):
+    """A source document or paper as one tree of runs."""
+
+    kind: Literal["recipe"] = "recipe"
+    title: Title = ""
+    name: str = Field(title="Recipe", description="Which document or row of a paper.")
+    seeds: tuple[Annotated[int, Field(ge=0)], ...] = Field(
+        (0,), min_length=1, title="Seeds", description="The whole recipe once for each, such as 0 1 2."
+    )
+    short: bool = Field(
+        False, title="Short version", description="Fewer images and epochs: to see it work, not to compare."
+    )
+    control: bool = Field(
+        False,
+        title="Control",
+        description="Also train the pruned architecture from fresh weights for the same epochs (Liu 2019).",
+    )
+    data: DataSettings = DataSettings()
+    weights: File = Field(
+        "",
+        title="Checkpoint",
+        description="Trained weights to begin with instead of training, where the recipe's network fits.",
+    )
+
+
+class ScoreSpec(Settings):
+    """A small request: one criterion's scores of a finished run's network."""
+
+    kind: Literal["score"] = "score"
+    title: Title = ""
+    parent: Parent
+    criterion: CriterionName = Field(CriterionName.L1, title="Criterion", description="How a filter's worth is scored.")
+    score_at: ScoreAt = ScoreAt.LAYER
+    blocks: Blocks = Blocks.INSIDE
+    images: int = Field(
+        256, ge=1, title="Scoring images", description="Training images that criteria which look at data see."
+    )
 
 
 class InspectSpec(Settings):
@@ -138,7 +265,8 @@ class PrepareSpec(Settings):
     data: DataSettings = DataSettings()
 
 
-Spec = TrainSpec | PruneSpec | FinetuneSpec | SweepSpec | InspectSpec | PrepareSpec
+Job = TrainSpec | PruneSpec | FinetuneSpec | MaskSpec | ScanSpec | SearchSpec | AuditSpec
+Spec = Job | SweepSpec | RecipeSpec | InspectSpec | PrepareSpec | ScoreSpec
 _ADAPTER: TypeAdapter[Spec] = TypeAdapter(Annotated[Spec, Field(discriminator="kind")])
 
 

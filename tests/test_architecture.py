@@ -10,17 +10,29 @@ import pytest
 
 ROOT = Path(__file__).resolve().parent.parent
 LAYERS = [  # a module may import from its own line and the lines above it
-    ("pruning.errors", "pruning.amounts", "pruning.settings", "pruning.spec", "pruning.run", "pruning.report"),
+    (
+        "pruning.errors",
+        "pruning.amounts",
+        "pruning.choices",
+        "pruning.settings",
+        "pruning.wishes",
+        "pruning.spec",
+        "pruning.run",
+        "pruning.report",
+    ),
     ("pruning.channels.map", "pruning.plan", "pruning.proof", "pruning.jobs.database", "pruning.jobs.store"),
-    ("pruning.limits", "pruning.protect", "pruning.ranking", "pruning.allocate"),
+    ("pruning.limits", "pruning.protect", "pruning.ranking", "pruning.allocate", "pruning.budget", "pruning.schedule"),
+    ("pruning.recipes",),
     ("models",),
     ("pruning.interface", "pruning.windows", "pruning.attention", "pruning.surgery", "pruning.reversal"),
     ("pruning.channels", "pruning.measure", "pruning.data"),
     ("pruning.criteria", "pruning.equivalence"),
     ("pruning.evaluate", "pruning.optimize", "pruning.precision", "pruning.resume", "pruning.session"),
-    ("pruning.train", "pruning.explain", "pruning.timing"),
+    ("pruning.train", "pruning.explain", "pruning.timing", "pruning.masks", "pruning.sensitivity", "pruning.ablation"),
     ("pruning.checkpoint", "pruning.export"),
     ("pruning.origin",),
+    ("pruning.stages",),
+    ("pruning.kinds",),
     ("pruning.engine",),
     ("pruning.jobs",),
     ("pruning.__main__",),
@@ -28,7 +40,15 @@ LAYERS = [  # a module may import from its own line and the lines above it
     ("pages",),
     ("app",),
 ]
-LAZY = {"torchvision", "sklearn", "mlflow", "ray", "onnx"}  # imported inside the function that needs them
+LAZY = {
+    "torchvision",
+    "sklearn",
+    "optuna",
+    "scipy",
+    "mlflow",
+    "ray",
+    "onnx",
+}  # imported inside the function that needs them
 NO_TORCH = (
     "pruning.spec",
     "pruning.run",

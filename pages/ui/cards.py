@@ -25,7 +25,17 @@ STATES: dict[State, tuple[str, Colour]] = {
     State.FAILED: ("Failed", "red"),
     State.CANCELLED: ("Cancelled", "gray"),
 }
-KINDS = {"train": "Training", "prune": "Prune", "finetune": "Fine-tuning", "sweep": "Sweep"}
+KINDS = {
+    "train": "Training",
+    "prune": "Prune",
+    "finetune": "Fine-tuning",
+    "mask": "Mask",
+    "scan": "Scan",
+    "search": "Search",
+    "audit": "Audit",
+    "sweep": "Sweep",
+    "recipe": "Recipe",
+}
 STAGES = {
     "starting": "Starting",
     "load": "Loading the examples",

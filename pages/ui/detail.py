@@ -1,6 +1,7 @@
 """One run's page: what it is doing or did, before and after, layers, timeline, log and files."""
 
 import time
+from collections.abc import Callable
 from typing import Any
 
 import streamlit as st
@@ -13,6 +14,7 @@ from pruning.run import Run
 from pruning.spec import Settings
 
 Measured = dict[str, Any]
+VIEWS: dict[str, Callable[[Row], None]] = {}  # kind → what only runs of this kind have to show
 
 
 def unknown(number: str) -> None:
@@ -94,6 +96,8 @@ def ended(row: Row) -> None:
     if made and made.get("before"):
         st.subheader("Before and after", anchor=False)
         st.markdown(stages(made))
+    if row.kind in VIEWS:
+        VIEWS[row.kind](row)
     descendants(row)
     learning(row)
     layers(row)

@@ -17,7 +17,28 @@ STYLES = (
     ("#CC79A7", "dashdot", "triangle-up"),
     ("#56B4E9", "longdash", "x"),
 )
-CRITERIA = {"l1": "L1", "l2": "L2", "taylor": "Taylor", "bn-scale": "BN scale", "random": "Random"}
+CRITERIA = {
+    "l1": "L1",
+    "l2": "L2",
+    "mean": "Mean |w|",
+    "fpgm": "FPGM",
+    "lamp": "LAMP",
+    "bn-scale": "BN scale",
+    "taylor": "Taylor",
+    "taylor-signed": "Taylor, signed",
+    "taylor-element": "Taylor, per element",
+    "taylor-gate": "Taylor, gate",
+    "activation": "Mean activation",
+    "apoz": "APoZ",
+    "hrank": "HRank",
+    "thinet": "ThiNet",
+    "fisher": "Fisher",
+    "hessian": "Hessian",
+    "snip": "SNIP",
+    "grasp": "GraSP",
+    "synflow": "SynFlow",
+    "random": "Random",
+}
 
 
 @dataclass(frozen=True)

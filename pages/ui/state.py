@@ -10,13 +10,12 @@ import streamlit as st
 from pruning.channels.map import ChannelMap
 from pruning.errors import UserError
 from pruning.jobs import supervisor
-from pruning.jobs.store import Row, State, Store
+from pruning.jobs.store import LONG, NETWORK, TREES, Row, State, Store
 from pruning.plan import Plan
 from pruning.run import Run, home, read_json, read_lines
 from pruning.spec import Blocks, DataSettings, ModelSettings, PruneSpec, Spec, parse
 
-RUN_KINDS = ("train", "prune", "finetune", "sweep")
-NETWORK_KINDS = ("train", "prune", "finetune")
+RUN_KINDS = (*LONG, *TREES)
 ACTIVE = (State.QUEUED, State.RUNNING, State.CANCELLING)
 
 
@@ -68,12 +67,12 @@ def request(spec: Spec) -> Row:
 
 def explorable() -> list[Row]:
     """Runs with channel groups to look at, newest first; one still training counts."""
-    return [row for row in rows(kinds=NETWORK_KINDS) if Run.of(row.id).channels.exists()]
+    return [row for row in rows(kinds=NETWORK) if Run.of(row.id).channels.exists()]
 
 
 def finished() -> list[Row]:
     """Runs that ended well and left a network."""
-    return rows(kinds=NETWORK_KINDS, states=[State.SUCCEEDED])
+    return rows(kinds=NETWORK, states=[State.SUCCEEDED])
 
 
 def _stamp(path: Path) -> int:

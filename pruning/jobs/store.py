@@ -31,8 +31,10 @@ class State(StrEnum):
         return self in (State.SUCCEEDED, State.FAILED, State.CANCELLED)
 
 
-LONG = ("train", "prune", "finetune")  # kinds that end with a network, so that others can start from them
-SMALL = ("inspect", "prepare")  # small requests: left out of lists unless asked for
+NETWORK = ("train", "prune", "finetune", "mask")  # kinds that end with a network, so that others can start from them
+LONG = (*NETWORK, "scan", "search", "audit")
+TREES = ("sweep", "recipe")  # many runs under one number: their state is that of their runs
+SMALL = ("inspect", "prepare", "score")  # small requests: left out of lists unless asked for
 SMALL_NUMBERS = 900_000  # above it the small requests are counted, so that a user's first run is run 1
 
 
@@ -97,7 +99,7 @@ class Store:
     ) -> list[Row]:
         """Newest first. Small requests are listed only when `kinds` names them; `search` looks into title and settings."""
         sql = f"""SELECT {COLUMNS} FROM listing
-            WHERE CASE WHEN :kinds IS NULL THEN kind NOT IN ('inspect', 'prepare')
+            WHERE CASE WHEN :kinds IS NULL THEN kind NOT IN ('inspect', 'prepare', 'score')
                 ELSE kind IN (SELECT value FROM json_each(:kinds)) END
             AND (:states IS NULL OR state IN (SELECT value FROM json_each(:states)))
             AND (:search = '' OR id = :search OR instr(lower(kind || ' ' || title || CASE WHEN :search GLOB '*[^0-9]*' THEN spec ELSE '' END), lower(:search)))
@@ -117,7 +119,7 @@ class Store:
         self.row(number)
         with self._open("BEGIN IMMEDIATE") as database:
             database.execute(
-                "UPDATE runs SET state = 'cancelled', ended = ? WHERE state = 'queued' AND kind != 'sweep' AND ? IN (id, sweep)",
+                "UPDATE runs SET state = 'cancelled', ended = ? WHERE state = 'queued' AND kind NOT IN ('sweep', 'recipe') AND ? IN (id, sweep)",
                 (time.time(), number),
             )
             database.execute(
@@ -132,7 +134,7 @@ class Store:
             raise UserError(f"Run {number} is {state}: only failed or cancelled runs can be retried.")
         self._write(
             "UPDATE runs SET state = 'queued', error = NULL, ended = NULL, lost = 0, not_before = 0 "
-            "WHERE state IN ('failed', 'cancelled') AND kind != 'sweep' AND ? IN (id, sweep)",
+            "WHERE state IN ('failed', 'cancelled') AND kind NOT IN ('sweep', 'recipe') AND ? IN (id, sweep)",
             (number,),
         )
         if "PRUNING_DATA" in os.environ:  # named anew, perhaps because it was wrong
@@ -178,7 +180,7 @@ class Store:
     def stranded(self) -> list[tuple[int, int, int, str | None]]:
         """(run, its attempt, parent, parent's state or None) of the queued runs whose parent never gets a network."""
         sql = """SELECT r.id, r.attempt, r.parent, p.state FROM runs r LEFT JOIN runs p ON p.id = r.parent
-            WHERE r.state = 'queued' AND r.kind != 'sweep' AND r.parent IS NOT NULL
+            WHERE r.state = 'queued' AND r.kind NOT IN ('sweep', 'recipe') AND r.parent IS NOT NULL
             AND (p.id IS NULL OR p.state IN ('failed', 'cancelled'))"""
         with self._open() as database:
             return list(database.execute(sql))
@@ -220,7 +222,7 @@ def _check_parent(database: sqlite3.Connection, spec: Spec) -> None:
     found = database.execute("SELECT kind, state FROM runs WHERE id = ?", (parent,)).fetchone()
     if found is None:
         raise UserError(f"Run {parent} does not exist.", do="Choose one of the runs in the list.")
-    if found[0] not in LONG:
+    if found[0] not in NETWORK:
         raise UserError(f"Run {parent} is of kind {found[0]}: it has no network to start from.", do="Choose another.")
     if found[1] in (State.FAILED, State.CANCELLED):
         how = "failed" if found[1] == State.FAILED else "was cancelled"

@@ -4,9 +4,9 @@ import time
 from typing import Any
 
 from pruning.channels.map import ChannelMap, Group
+from pruning.choices import Blocks
 from pruning.jobs.store import Row, State
 from pruning.run import Run, read_json
-from pruning.settings import Blocks
 
 
 def line(record: dict[str, Any]) -> str:
