@@ -40,15 +40,7 @@ LAYERS = [  # a module may import from its own line and the lines above it
     ("pages",),
     ("app",),
 ]
-LAZY = {
-    "torchvision",
-    "sklearn",
-    "optuna",
-    "scipy",
-    "mlflow",
-    "ray",
-    "onnx",
-}  # imported inside the function that needs them
+LAZY = {"torchvision", "sklearn", "optuna", "mlflow", "ray", "onnx"}  # imported inside the function that needs them
 NO_TORCH = (
     "pruning.spec",
     "pruning.run",
