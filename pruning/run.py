@@ -60,7 +60,6 @@ class Run:
     masks = property(lambda self: self.path / "masks.json")  # sparsity per tensor, and what removal would save
     scan = property(lambda self: self.path / "scan.json")  # accuracy when each group alone is cut
     search = property(lambda self: self.path / "search.json")  # trials of a search and their Pareto front
-    trials = property(lambda self: self.path / "trials.log")  # Optuna's journal, from which a search goes on
     audit = property(lambda self: self.path / "audit.json")  # criteria against the ablation oracle
     summary_before = property(lambda self: self.path / "summary_before.txt")  # torchinfo
     summary_after = property(lambda self: self.path / "summary_after.txt")

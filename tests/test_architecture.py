@@ -21,7 +21,7 @@ LAYERS = [  # a module may import from its own line and the lines above it
         "pruning.report",
     ),
     ("pruning.channels.map", "pruning.plan", "pruning.proof", "pruning.jobs.database", "pruning.jobs.store"),
-    ("pruning.limits", "pruning.protect", "pruning.ranking", "pruning.allocate", "pruning.budget", "pruning.schedule"),
+    ("pruning.limits", "pruning.protect", "pruning.ranking", "pruning.allocate", "pruning.budget", "pruning.search", "pruning.schedule"),
     ("pruning.recipes",),
     ("models",),
     ("pruning.interface", "pruning.windows", "pruning.attention", "pruning.surgery", "pruning.reversal"),
