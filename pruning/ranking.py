@@ -8,9 +8,25 @@ from numpy.typing import NDArray
 
 from pruning.channels.map import ChannelMap, Group
 from pruning.limits import Limits
-from pruning.spec import Normalise
+from pruning.spec import CriterionName, Normalise, PruneSettings, Spread
 
 Vector = NDArray[np.float64]
+SIZED = (
+    CriterionName.L1,
+    CriterionName.L2,
+    CriterionName.MEAN,
+    CriterionName.FPGM,
+)  # as large as a layer's weights are
+RAW = (
+    "Un-normalised {criterion} scores are as large as a layer's weights: over all layers they correlate negatively with what "
+    "filters are worth. Choose normalise=l2, mean or max."
+)
+
+
+def remark(settings: PruneSettings) -> str:
+    """What to know before scores of different layers are compared as they are, or nothing."""
+    compares = settings.spread in (Spread.GLOBAL, Spread.TOTAL) and settings.normalise is Normalise.NONE
+    return RAW.format(criterion=settings.criterion) if compares and settings.criterion in SIZED else ""
 
 
 def lowest(vectors: Mapping[str, Vector], wanted: int, normalise: str, limits: Mapping[str, Limits]) -> dict[str, int]:

@@ -1,0 +1,34 @@
+"""From a network and a wish to a plan: score, then spread the sparsity."""
+
+import torch
+from torch import nn
+
+from pruning.allocate import from_settings
+from pruning.channels.map import ChannelMap
+from pruning.criteria import score
+from pruning.data.dataset import Dataset
+from pruning.explain import scoring_data
+from pruning.plan import Plan
+from pruning.ranking import remark
+from pruning.report import Report
+from pruning.run import Run
+from pruning.spec import PruneSettings
+
+
+def make(
+    model: nn.Module,
+    channels: ChannelMap,
+    settings: PruneSettings,
+    *,
+    data: Dataset,
+    device: torch.device,
+    report: Report,
+    run: Run,
+) -> Plan:
+    """The plan that the settings ask for; `channels` is the model's map. The model ends on the CPU, as it was."""
+    if warning := remark(settings):
+        report.event(warning)
+    chosen = scoring_data(data, settings.score_images, seed=settings.seed, device=device, report=report)
+    found = score(model.to(device), channels, settings.criterion, data=chosen, seed=settings.seed)
+    model.to("cpu")
+    return from_settings(channels, {name: s.numpy() for name, s in found.items()}, settings)
