@@ -11,7 +11,7 @@ CONFIG = {"displaylogo": False, "modeBarButtonsToRemove": ["select2d", "lasso2d"
 
 def tradeoff(record: Tradeoff) -> go.Figure:
     """Accuracy in percent against parameters, MACs …; baselines are hollow grey diamonds."""
-    figure = _figure(record.title, record.x_title, "test accuracy, %", height=420)
+    figure = blank(record.title, record.x_title, "test accuracy, %", height=420)
     for i, series in enumerate(record.series):
         figure.add_trace(_line(series, _style(series.name, i)))
     if record.baselines:
@@ -22,9 +22,11 @@ def tradeoff(record: Tradeoff) -> go.Figure:
 
 
 def _style(name: str, position: int) -> tuple[str, str, str]:
-    """A criterion has the same look on every page; other series take the next free one."""
-    known = [title for title in CRITERIA.values() if name.startswith(title)]
-    return STYLES[list(CRITERIA.values()).index(known[0])] if known else STYLES[position % len(STYLES)]
+    """Colour, dash and marker. A criterion has the same look on every page; other series take the next free one."""
+    known = max((title for title in CRITERIA.values() if name.startswith(title)), key=len, default="")
+    i = list(CRITERIA.values()).index(known) if known else position
+    round_of = i // len(STYLES)  # past the last colour they come again, each with another dash and marker
+    return (STYLES[i % len(STYLES)][0], *STYLES[(i + round_of) % len(STYLES)][1:])
 
 
 def _line(series: Series, style: tuple[str, str, str]) -> go.Scatter:
@@ -57,7 +59,7 @@ def _baselines(record: Tradeoff) -> go.Scatter:
 
 
 def learning(record: Learning) -> go.Figure:
-    figure = _figure(record.title, "epoch", record.y_title, height=280)
+    figure = blank(record.title, "epoch", record.y_title, height=280)
     mode = "lines+markers" if len(record.epochs) < 30 else "lines"
     for name, values, colour, dash in (
         ("training", record.training, DENSE, "dot"),
@@ -78,7 +80,7 @@ def _whole_ticks(epochs: int) -> dict[str, Any]:
 
 def bars(record: Bars, *, selected: str = "") -> go.Figure:
     """One bar a group, all of one length: kept filled, removed hollow; 'kept/all' at its end."""
-    figure = _figure("Filters kept per group", "filters kept, %", "", height=110 + 24 * len(record.names))
+    figure = blank("Filters kept per group", "filters kept, %", "", height=110 + 24 * len(record.names))
     units = [k + r for k, r in zip(record.kept, record.removed, strict=True)]
     kept = [100 * k / n for k, n in zip(record.kept, units, strict=True)]
     texts = [f"{k}/{n}" for k, n in zip(record.kept, units, strict=True)]
@@ -119,7 +121,7 @@ def _bar(
 
 def norms(record: Norms) -> go.Figure:
     """Scores, highest first: kept filled, removed hollow, the cut as a dashed line when it is one."""
-    figure = _figure(f"{record.group}: scores of its filters", "rank, highest score first",
+    figure = blank(f"{record.group}: scores of its filters", "rank, highest score first",
                      f"{CRITERIA.get(record.criterion, record.criterion)} score", height=300)  # fmt: skip
     ranks = range(1, len(record.scores) + 1)
     for name, wanted, marker in (
@@ -149,7 +151,8 @@ def _dots(name: str, picked: list[tuple[int, float, int]], marker: dict[str, Any
     )
 
 
-def _figure(title: str, x_title: str, y_title: str, *, height: int) -> go.Figure:
+def blank(title: str, x_title: str, y_title: str, *, height: int) -> go.Figure:
+    """A figure with nothing in it yet but title and axis titles, in the look of all charts."""
     figure = go.Figure()
     figure.update_layout(
         title={"text": title, "font": {"size": 15}, "x": 0, "xanchor": "left"},

@@ -106,6 +106,12 @@ def result(number: int) -> dict[str, Any] | None:
     return found
 
 
+def record(path: Path) -> dict[str, Any] | None:
+    """What stands in one of a run's JSON files, such as `Run.of(number).search`; None when there is none."""
+    found: dict[str, Any] | None = _cached(path, "json")
+    return found
+
+
 def status(number: int) -> dict[str, Any]:
     found: dict[str, Any] = _cached(Run.of(number).status, "json", {})
     return found
