@@ -1,10 +1,13 @@
-"""The optimizer and its learning rate over time."""
+"""The optimizer, its learning rate over time, and the penalty that network slimming adds to its gradients."""
 
 import math
+from collections.abc import Sequence
 
 import torch
 from torch import nn
+from torch.nn.modules.batchnorm import _BatchNorm
 
+from pruning.freezing import is_trained
 from pruning.spec import Optimizer, Schedule, TrainSettings
 
 
@@ -32,3 +35,17 @@ def learning_rate(settings: TrainSettings, epoch: int) -> float:
             return float(settings.learning_rate * settings.step_factor ** (epoch // settings.step_epochs))
         case Schedule.CONSTANT:
             return settings.learning_rate
+
+
+def scales(model: nn.Module, trained: Sequence[str] = ()) -> list[nn.Parameter]:
+    """γ of every batch norm that learns; of those in `trained` only, if it names any."""
+    norms = [(name, m.weight) for name, m in model.named_modules() if isinstance(m, _BatchNorm) and m.affine]
+    return [gamma for name, gamma in norms if gamma.requires_grad and is_trained(f"{name}.weight", trained)]
+
+
+@torch.no_grad()
+def slim(model: nn.Module, penalty: float) -> None:
+    """Add λ·sign(γ), a subgradient of λ Σ|γ|, to the gradients of batch norm's scales (Liu 2017, arXiv 1708.06519, eq. 1)."""
+    for gamma in scales(model) if penalty else ():
+        if gamma.grad is not None:
+            gamma.grad.add_(gamma.sign(), alpha=penalty)

@@ -31,6 +31,11 @@ def store_best(folder: Path, stage: str, weights: dict[str, Any]) -> None:
     os.replace(write(folder, weights), best(folder, stage))
 
 
+def store_early(folder: Path, weights: dict[str, Any], path: Path) -> None:
+    """Write weights that outlive the job's resume points in `folder`; `read` reads them."""
+    os.replace(write(folder, weights), path)
+
+
 def best(folder: Path, stage: str) -> Path:
     """Where the weights that did best on validation lie; `checkpoint.load_weights` reads them."""
     return folder / f"{stage}-best.pt"

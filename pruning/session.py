@@ -4,6 +4,7 @@ import json
 import math
 import time
 from dataclasses import asdict, dataclass, field
+from typing import Any, Protocol
 
 import torch
 from torch import Tensor, nn
@@ -29,6 +30,44 @@ class Position:
     best_epoch: int = 0  # 1-based; 0: none yet
 
 
+class Shaping(Protocol):
+    """What changes a network bit by bit while it trains; its state is a part of every resume point."""
+
+    def before_step(self, session: "Session") -> None: ...
+
+    def after_backward(self, session: "Session") -> None:
+        """Add to the gradients."""
+
+    def after_step(self, session: "Session") -> None:
+        """Change the weights."""
+
+    def is_complete(self, session: "Session") -> bool:
+        """Whether the weights at the end of this epoch are of the network that is wanted, and may be kept as the best."""
+
+    def state(self) -> dict[str, Any]:
+        """What `restore` needs, loadable with weights_only=True."""
+
+    def restore(self, session: "Session", state: dict[str, Any]) -> None: ...
+
+
+class Unshaped:
+    """Plain training."""
+
+    def before_step(self, session: "Session") -> None: ...
+
+    def after_backward(self, session: "Session") -> None: ...
+
+    def after_step(self, session: "Session") -> None: ...
+
+    def is_complete(self, session: "Session") -> bool:
+        return True
+
+    def state(self) -> dict[str, Any]:
+        return {}
+
+    def restore(self, session: "Session", state: dict[str, Any]) -> None: ...
+
+
 @dataclass
 class Session:
     model: nn.Module
@@ -40,6 +79,8 @@ class Session:
     run: Run
     report: Report
     stage: str
+    teacher: nn.Module | None = None
+    shaping: Shaping = field(default_factory=Unshaped)
     at: Position = field(default_factory=Position)
     sums: Tensor = field(default_factory=lambda: torch.zeros(2, dtype=torch.float64))  # loss, correct
     clock: float = field(default_factory=time.monotonic)
@@ -51,6 +92,10 @@ def steps(session: Session) -> int:
     return batch_count(len(session.dataset.train_y), session.settings.batch_size, shuffle=True)
 
 
+def steps_done(session: Session) -> int:
+    return session.at.epoch * steps(session) + session.at.batch
+
+
 def save(session: Session) -> None:
     """Write a resume point, loadable with weights_only=True; refused once this attempt was given up on."""
     refuse_nonfinite(session, weights=True)
@@ -60,11 +105,11 @@ def save(session: Session) -> None:
         "optimizer": session.optimizer.state_dict(),
         "at": asdict(session.at),
         "sums": session.sums,
+        "shaping": session.shaping.state(),
         "random": torch.get_rng_state(),
         "cuda_random": torch.cuda.get_rng_state_all() if session.device.type == "cuda" else [],
     }
-    number = session.at.epoch * steps(session) + session.at.batch
-    resume.store(session.run.checkpoints, session.stage, number, state)
+    resume.store(session.run.checkpoints, session.stage, steps_done(session), state)
     session.saved = time.monotonic()
 
 
@@ -76,6 +121,7 @@ def restore(session: Session) -> None:
         session.optimizer.load_state_dict(state["optimizer"])
         session.at = Position(**state["at"])
         session.sums = state["sums"].to(session.device)
+        session.shaping.restore(session, state.get("shaping", {}))
         torch.set_rng_state(state["random"])
         if state["cuda_random"]:
             torch.cuda.set_rng_state_all(state["cuda_random"])

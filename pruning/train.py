@@ -6,38 +6,50 @@ from collections.abc import Iterator
 import torch
 from torch import Tensor, nn
 
-from pruning import resume
+from pruning import distillation, resume
 from pruning.data.batches import batches
 from pruning.data.dataset import Dataset
 from pruning.errors import UserError
 from pruning.evaluate import evaluate, logits, loss
-from pruning.optimize import learning_rate, optimizer
+from pruning.freezing import only, refuse_unknown, training_mode
+from pruning.optimize import learning_rate, optimizer, scales, slim
 from pruning.precision import choose_device, lean
 from pruning.report import Report
 from pruning.run import Run
-from pruning.session import Position, Session, refuse_nonfinite, restore, save, steps
+from pruning.session import Position, Session, Shaping, refuse_nonfinite, restore, save, steps
 from pruning.spec import TrainSettings
 
 SAVE_EVERY = 60.0  # seconds between two resume points inside an epoch
 
 
 def fit(
-    model: nn.Module, dataset: Dataset, settings: TrainSettings, *, run: Run, report: Report, stage: str = "train"
+    model: nn.Module,
+    dataset: Dataset,
+    settings: TrainSettings,
+    *,
+    run: Run,
+    report: Report,
+    stage: str = "train",
+    teacher: nn.Module | None = None,
+    shaping: Shaping | None = None,
 ) -> nn.Module:
     """Train `model` in place and return it with the weights that did best on validation, in eval mode on the CPU.
 
-    Goes on from the newest resume point of `stage` in `run.checkpoints`. Raises UserError when the loss is no longer
-    finite, when memory runs out, or when the settings cannot work; the last good resume point stays.
+    Goes on from the newest resume point of `stage` in `run.checkpoints`. `teacher`: the network to distil from, which is
+    left as it is. `shaping` changes the network on the way; only epochs after its end can be the best. Raises UserError when
+    the loss is no longer finite, when memory runs out, or when the settings cannot work; the last good resume point stays.
     """
-    session = start(model, dataset, settings, run, report, stage)
-    try:
-        with torch.backends.cudnn.flags(enabled=True, benchmark=False, deterministic=True):
-            while not finished(session.at, settings):
-                epoch(session)
-    except RuntimeError as error:
-        raise memory_advice(error, settings) or error from error
-    report.event(in_words(session.at, settings))
-    return best_network(session)
+    refuse(model, dataset, settings, teacher, shaping)
+    with only(model, settings.trained):
+        session = start(model, dataset, settings, run, report, stage, teacher, shaping)
+        try:
+            with torch.backends.cudnn.flags(enabled=True, benchmark=False, deterministic=True):
+                while not finished(session.at, settings):
+                    epoch(session)
+        except RuntimeError as error:
+            raise memory_advice(error, settings) or error from error
+        report.event(in_words(session.at, settings))
+        return best_network(session)
 
 
 def in_words(at: Position, settings: TrainSettings) -> str:
@@ -47,8 +59,16 @@ def in_words(at: Position, settings: TrainSettings) -> str:
     return f"Best validation accuracy {at.best:.2%} in epoch {at.best_epoch} of {at.epoch}{early}."
 
 
-def start(model: nn.Module, dataset: Dataset, settings: TrainSettings, run: Run, report: Report, stage: str) -> Session:
-    refuse_single_images(model, dataset, settings)
+def start(
+    model: nn.Module,
+    dataset: Dataset,
+    settings: TrainSettings,
+    run: Run,
+    report: Report,
+    stage: str,
+    teacher: nn.Module | None,
+    shaping: Shaping | None,
+) -> Session:
     torch.manual_seed(settings.seed)
     device = choose_device(settings.device)
     thrifty = lean(model, settings.precision, device)
@@ -56,8 +76,38 @@ def start(model: nn.Module, dataset: Dataset, settings: TrainSettings, run: Run,
     arrange(model, torch.channels_last if thrifty else torch.contiguous_format)
     session = Session(model, optimizer(model, settings), dataset, settings, device, thrifty, run, report, stage)
     session.sums = session.sums.to(device)
+    session.shaping = shaping or session.shaping
+    if teacher is not None and settings.distill:
+        session.teacher = distillation.twin(
+            teacher, device, torch.channels_last if thrifty else torch.contiguous_format
+        )
     restore(session)
     return session
+
+
+def refuse(
+    model: nn.Module, dataset: Dataset, settings: TrainSettings, teacher: nn.Module | None, shaping: Shaping | None
+) -> None:
+    """Raise UserError for settings that cannot work with this network and data set."""
+    refuse_single_images(model, dataset, settings)
+    refuse_unknown(model, settings.trained)
+    if settings.slimming and not scales(model, settings.trained):
+        raise UserError(
+            f"slimming={settings.slimming:g} needs batch norms that are trained, and this network has none.",
+            do="Set it to 0, or choose a network with batch norm.",
+        )
+    if settings.distill and teacher is None:
+        raise UserError(
+            f"distill={settings.distill:g} needs a trained network to learn from, and this training has none.",
+            do="Set it to 0, or prune or fine-tune a finished run.",
+        )
+    if settings.early_epoch > settings.epochs:
+        raise UserError(
+            f"early_epoch={settings.early_epoch} comes after the last of {settings.epochs} epochs.",
+            do=f"Choose at most {settings.epochs}, or 0 to keep none.",
+        )
+    if shaping is not None and not settings.epochs:
+        raise UserError("Pruning while training needs epochs to train.", do="Choose at least 1 epoch.")
 
 
 def refuse_single_images(model: nn.Module, dataset: Dataset, settings: TrainSettings) -> None:
@@ -69,7 +119,7 @@ def refuse_single_images(model: nn.Module, dataset: Dataset, settings: TrainSett
 
 
 def finished(at: Position, settings: TrainSettings) -> bool:
-    stale = at.epoch - at.best_epoch
+    stale = at.epoch - at.best_epoch if at.best_epoch else 0  # nothing is the best before shaping ends
     return at.epoch >= settings.epochs or 0 < settings.patience <= stale
 
 
@@ -79,7 +129,7 @@ def epoch(session: Session) -> None:
     count, of = steps(session), settings.epochs * steps(session)
     for group in session.optimizer.param_groups:
         group["lr"] = learning_rate(settings, at.epoch)
-    session.model.train()
+    training_mode(session.model, settings.trained)
     for inputs, targets in training_batches(session):
         step(session, inputs, targets)
         session.report.progress(session.stage, at.epoch * count + at.batch, of)
@@ -108,13 +158,27 @@ def training_batches(session: Session) -> Iterator[tuple[Tensor, Tensor]]:
 
 
 def step(session: Session, inputs: Tensor, targets: Tensor) -> None:
+    session.shaping.before_step(session)
     with torch.autocast(session.device.type, torch.bfloat16, enabled=session.lean):
-        outputs = session.model(inputs)
-        total = loss(outputs, targets)
+        outputs, total = objective(session, inputs, targets)
     session.optimizer.zero_grad()
     total.backward()  # type: ignore[no-untyped-call]
+    slim(session.model, session.settings.slimming)
+    session.shaping.after_backward(session)
     session.optimizer.step()
-    tally(session, logits(outputs).detach(), total.detach(), targets)
+    session.shaping.after_step(session)
+    tally(session, outputs.detach(), total.detach(), targets)
+
+
+def objective(session: Session, inputs: Tensor, targets: Tensor) -> tuple[Tensor, Tensor]:
+    """Class scores (N, classes) and the loss: cross-entropy, mixed with the distance to the teacher's answers if there is one."""
+    soft = distillation.answers(session.teacher, inputs) if session.teacher else None
+    outputs = session.model(inputs)
+    hard, settings = loss(outputs, targets), session.settings
+    if soft is None:
+        return logits(outputs), hard
+    apart = distillation.distance(logits(outputs), soft, settings.temperature)
+    return logits(outputs), (1 - settings.distill) * hard + settings.distill * apart
 
 
 def tally(session: Session, outputs: Tensor, total: Tensor, targets: Tensor) -> None:
@@ -146,9 +210,11 @@ def close_epoch(session: Session) -> None:
         learning_rate=session.optimizer.param_groups[0]["lr"],
         seconds=at.seconds + time.monotonic() - session.clock,
     )
-    if checked["accuracy"] > at.best:
+    if checked["accuracy"] > at.best and session.shaping.is_complete(session):
         at.best, at.best_epoch = checked["accuracy"], at.epoch + 1
         resume.store_best(session.run.checkpoints, session.stage, session.model.state_dict())
+    if at.epoch + 1 == session.settings.early_epoch:
+        resume.store_early(session.run.checkpoints, session.model.state_dict(), session.run.early)
     at.epoch, at.batch, at.seen, at.seconds = at.epoch + 1, 0, 0, 0.0
     session.sums.zero_()
     save(session)
