@@ -4,6 +4,7 @@ import pytest
 import toy
 from test_engine import ONE, TRAIN, StopsIn, execute
 
+from pages.ui import search_charts
 from pruning.run import Run, read_json
 from pruning.search import START, Trial, front, search
 from pruning.spec import Cost, PruneSettings, PruneSpec, SearchSettings, SearchSpec, Spread, TrainSettings
@@ -68,3 +69,27 @@ def test_trials_can_be_tuned_before_they_are_judged():
     assert len(read_json(run.search)["trials"]) == 2
     assert not run.metrics.exists()
     assert not (run.path / "trial").exists()
+
+
+RAW = {
+    "cost": "macs", "images": 20, "epochs": 0, "dense": {"accuracy": 0.9, "cost": 1000.0}, "uniform": [0, 1], "front": [2, 3, 0],
+    "trials": [{"shares": {"a": s, "b": t}, "accuracy": accuracy, "cost": cost} for s, t, accuracy, cost in
+               ((0, 0, 0.9, 1000.0), (0.5, 0.5, 0.6, 500.0), (0.9, 0.1, 0.7, 450.0), (0.5, 0, 0.8, 750.0))],
+}  # fmt: skip
+
+
+def test_a_search_is_told_in_a_sentence_and_as_a_table():
+    found = search_charts.found(RAW)
+    assert search_charts.sentence(found).endswith(
+        "At 500 MACs or less, the best is +10.00 pp from the same share everywhere."
+    )
+    assert found.label(2) == "Trial 2: 70.00 % at 450 MACs (−55.0 %)"
+    assert [row["on the front"] for row in found.rows()] == [True, False, True, True]
+
+
+def test_every_trial_stands_once_in_the_figure():
+    figure = search_charts.draw(search_charts.found(RAW))
+    assert figure.layout.xaxis.title.text == "MACs (weights, one image)"
+    assert {trace.name: list(trace.customdata) for trace in figure.data} == {
+        "tried": [], "same share everywhere": [0, 1], "beaten by none": [2, 3, 0]
+    }  # fmt: skip
