@@ -7,7 +7,7 @@ import psutil
 import streamlit as st
 
 from pages.ui import cards, charts, series, state, words
-from pruning.jobs.store import Row, State
+from pruning.jobs.store import TREES, Row, State
 from pruning.run import Run, home
 
 
@@ -18,7 +18,7 @@ def sidebar() -> None:
 
 
 def _job(known: list[int]) -> None:
-    active = [row for row in state.rows(states=state.ACTIVE) if row.kind != "sweep"]
+    active = [row for row in state.rows(states=state.ACTIVE) if row.kind not in TREES]
     if known and not active:
         st.rerun()
     running = [row for row in active if row.state is not State.QUEUED] or active[-1:]
