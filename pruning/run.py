@@ -61,6 +61,7 @@ class Run:
     scan = property(lambda self: self.path / "scan.json")  # accuracy when each group alone is cut
     search = property(lambda self: self.path / "search.json")  # trials of a search and their Pareto front
     audit = property(lambda self: self.path / "audit.json")  # criteria against the ablation oracle
+    ablation = property(lambda self: self.path / "ablation.jsonl")  # the loss without each filter, as it is found
     summary_before = property(lambda self: self.path / "summary_before.txt")  # torchinfo
     summary_after = property(lambda self: self.path / "summary_after.txt")
     result = property(lambda self: self.path / "result.json")
