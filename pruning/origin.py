@@ -11,7 +11,7 @@ import models
 from pruning import checkpoint
 from pruning.errors import UserError
 from pruning.run import Run
-from pruning.spec import FinetuneSpec, ModelSettings, PruneSpec, TrainSpec, parse
+from pruning.spec import FinetuneSpec, MaskSpec, ModelSettings, PruneSpec, TrainSpec, parse
 
 
 def build_arguments(input_shape: tuple[int, ...], classes: int) -> dict[str, int]:
@@ -59,9 +59,16 @@ def finished(number: int) -> Run:
 
 def ancestor(run: Run) -> TrainSpec:
     """The spec of the training that `run` goes back to: it names the data set."""
+    spec = parse(root_run(run).spec.read_text())
+    assert isinstance(spec, TrainSpec)
+    return spec
+
+
+def root_run(run: Run) -> Run:
+    """The training that `run` goes back to, itself if it is one; its network is the dense one."""
     spec = parse(run.spec.read_text())
     if isinstance(spec, TrainSpec):
-        return spec
-    if not isinstance(spec, PruneSpec | FinetuneSpec):
+        return run
+    if not isinstance(spec, PruneSpec | FinetuneSpec | MaskSpec):
         raise UserError(f"Run {run.number} trained no network.", do="Choose a train, prune or fine-tune run.")
-    return ancestor(Run.of(spec.parent))
+    return root_run(Run.of(spec.parent))

@@ -2,7 +2,7 @@
 
 from pruning import checkpoint, measure
 from pruning.explain import explain
-from pruning.origin import ancestor, build_arguments, finished, start
+from pruning.origin import ancestor, build_arguments, finished, root_run, start
 from pruning.report import Report
 from pruning.run import Run, read_json, write_atomic
 from pruning.spec import FinetuneSpec, TrainSpec
@@ -31,6 +31,7 @@ def finetune(spec: FinetuneSpec, run: Run, report: Report) -> None:
         model = checkpoint.load(parent.model)
         write_atomic(run.summary_before, measure.summary(model, dataset.input_shape))
         explain(model, dataset.input_shape, run, report)
-        model = fit(model, dataset, spec.training, run=run, report=report, stage="finetune")
+        teacher = checkpoint.load(finished(root_run(parent).number).model) if spec.training.distill else None
+        model = fit(model, dataset, spec.training, run=run, report=report, stage="finetune", teacher=teacher)
         keep(model, run, checkpoint.recipe(parent.model), dataset)
     finish(run, report, dataset, spec.training, stage="finetune", before=before)
