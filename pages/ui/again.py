@@ -58,8 +58,8 @@ def refill(spec: TrainSpec | PruneSpec) -> None:
 def fill(**parts: Settings) -> None:
     """Hand the fields of each form to its widgets: keys are the form's prefix and the field's name."""
     for prefix, settings in parts.items():
-        for name, value in settings.model_dump(mode="json").items():
+        for name, value in settings.model_dump().items():
             if forms.is_amount(type(settings).model_fields[name]):
                 st.session_state[f"{prefix}-{name}"] = written(value)
             elif not isinstance(value, dict):
-                st.session_state[f"{prefix}-{name}"] = value
+                st.session_state[f"{prefix}-{name}"] = list(value) if isinstance(value, tuple) else value

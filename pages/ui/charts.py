@@ -25,8 +25,8 @@ def _style(name: str, position: int) -> tuple[str, str, str]:
     """Colour, dash and marker. A criterion has the same look on every page; other series take the next free one."""
     known = max((title for title in CRITERIA.values() if name.startswith(title)), key=len, default="")
     i = list(CRITERIA.values()).index(known) if known else position
-    round_of = i // len(STYLES)  # past the last colour they come again, each with another dash and marker
-    return (STYLES[i % len(STYLES)][0], *STYLES[(i + round_of) % len(STYLES)][1:])
+    lap = i // len(STYLES)  # past the last colour they come again, each with another dash and marker
+    return (STYLES[i % len(STYLES)][0], *STYLES[(i + lap) % len(STYLES)][1:])
 
 
 def _line(series: Series, style: tuple[str, str, str]) -> go.Scatter:

@@ -10,6 +10,7 @@ from annotated_types import Ge, Gt, Le, Lt
 from pydantic import ValidationError
 from pydantic.fields import FieldInfo
 
+from pages.ui import names
 from pruning.amounts import written
 from pruning.errors import UserError
 from pruning.spec import Settings, explain
@@ -83,8 +84,8 @@ def _widget(info: FieldInfo, value: Any, options: Sequence[str] | None) -> Widge
 
 
 def _choice(into: Any, value: Any, info: FieldInfo, common: dict[str, Any], options: Sequence[str] | None) -> Any:
-    names = list(options) if options is not None else [str(member) for member in type(value)]
-    return into.selectbox(options=names, index=names.index(str(value)) if str(value) in names else 0, **common)
+    names: list[Any] = list(options) if options is not None else list(type(value).__members__.values())
+    return into.selectbox(options=names, index=names.index(value) if value in names else 0, format_func=said, **common)
 
 
 def _switch(into: Any, value: bool, info: FieldInfo, common: dict[str, Any], options: Sequence[str] | None) -> Any:
@@ -119,9 +120,19 @@ def _amount(into: Any, value: Any, info: FieldInfo, common: dict[str, Any], opti
 
 
 def _several(into: Any, value: Any, info: FieldInfo, common: dict[str, Any], options: Sequence[str] | None) -> Any:
-    """Any of the options, and what else is typed."""
-    known = list(dict.fromkeys((*(options or ()), *value)))
-    return into.multiselect(options=known, default=list(value), accept_new_options=True, select_all=False, **common)
+    """Any of the options, and what else is typed where it is not a choice of few."""
+    known = list(
+        type(value[0]) if value and isinstance(value[0], StrEnum) else dict.fromkeys((*(options or ()), *value))
+    )
+    closed = bool(known) and isinstance(known[0], StrEnum)
+    return into.multiselect(
+        options=known, default=list(value), accept_new_options=not closed, select_all=False, format_func=said, **common
+    )
+
+
+def said(choice: Any) -> Any:
+    """A choice by the name that users read."""
+    return names.of(choice) if isinstance(choice, StrEnum) else choice
 
 
 def _extra(info: FieldInfo, name: str) -> Any:

@@ -5,6 +5,7 @@ from dataclasses import dataclass, field, replace
 from statistics import mean, stdev
 from typing import Any
 
+from pruning.criterion_cards import CARDS
 from pruning.plan import Plan
 
 DENSE = "#8A8F98"  # the unpruned network, and what training sees, on every page
@@ -17,28 +18,8 @@ STYLES = (
     ("#CC79A7", "dashdot", "triangle-up"),
     ("#56B4E9", "longdash", "x"),
 )
-CRITERIA = {
-    "l1": "L1",
-    "l2": "L2",
-    "mean": "Mean |w|",
-    "fpgm": "FPGM",
-    "lamp": "LAMP",
-    "bn-scale": "BN scale",
-    "taylor": "Taylor",
-    "taylor-signed": "Taylor, signed",
-    "taylor-element": "Taylor, per element",
-    "taylor-gate": "Taylor, gate",
-    "activation": "Mean activation",
-    "apoz": "APoZ",
-    "hrank": "HRank",
-    "thinet": "ThiNet",
-    "fisher": "Fisher",
-    "hessian": "Hessian",
-    "snip": "SNIP",
-    "grasp": "GraSP",
-    "synflow": "SynFlow",
-    "random": "Random",
-}
+COMMON = ("l1", "l2", "taylor", "bn-scale", "random")  # most often compared: they look least alike in charts
+CRITERIA: dict[str, str] = {str(n): CARDS[n].title for n in sorted(CARDS, key=lambda name: (*COMMON, name).index(name))}
 
 
 @dataclass(frozen=True)

@@ -36,6 +36,11 @@ def choose(number: int, whole: ChannelMap, wish: PruneSettings, closed: Mapping[
     return mine
 
 
+def has_budget(wish: PruneSettings) -> bool:
+    """Whether the share is found by what the network may cost."""
+    return bool(wish.max_params or wish.max_macs or wish.max_latency)
+
+
 def key(number: int, blocks: Blocks) -> str:
     """Where the session keeps a run's shares: groups are others when whole blocks go."""
     return f"shares-{number}{'-whole' * (blocks is Blocks.WHOLE)}"

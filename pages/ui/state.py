@@ -13,7 +13,7 @@ from pruning.jobs import supervisor
 from pruning.jobs.store import LONG, NETWORK, TREES, Row, State, Store
 from pruning.plan import Plan
 from pruning.run import Run, home, read_json, read_lines
-from pruning.spec import Blocks, DataSettings, ModelSettings, PruneSpec, Spec, parse
+from pruning.spec import Blocks, DataSettings, ModelSettings, PruneSpec, Spec, TrainSpec, parse
 
 RUN_KINDS = (*LONG, *TREES)
 ACTIVE = (State.QUEUED, State.RUNNING, State.CANCELLING)
@@ -164,12 +164,19 @@ def specification(number: int) -> Spec | None:
     return parse(raw) if raw else None
 
 
-def root(number: int) -> tuple[DataSettings, ModelSettings] | None:
-    """Data set and model at the start of a run's line of parents; None when a parent is gone."""
+def first(number: int) -> int | None:
+    """The training at the start of a run's line of parents, itself for a training; None when a parent is gone."""
     spec = specification(number)
     while spec is not None and hasattr(spec, "parent"):
-        spec = specification(spec.parent)
-    return (spec.data, spec.model) if spec is not None and hasattr(spec, "model") else None
+        number, spec = spec.parent, specification(spec.parent)
+    return number if isinstance(spec, TrainSpec) else None
+
+
+def root(number: int) -> tuple[DataSettings, ModelSettings] | None:
+    """Data set and model at the start of a run's line of parents; None when a parent is gone."""
+    made = first(number)
+    spec = specification(made) if made is not None else None
+    return (spec.data, spec.model) if isinstance(spec, TrainSpec) else None
 
 
 def network(number: int) -> str:

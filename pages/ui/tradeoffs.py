@@ -7,7 +7,9 @@ import streamlit as st
 
 from pages.ui import cards, charts, files, state, words
 from pages.ui.series import CRITERIA, Point, Series, Tradeoff, averaged
-from pruning.spec import BY_SHARE, FinetuneSpec, PruneSpec, TrainSpec
+from pages.ui.shares import has_budget
+from pruning.jobs.store import Row
+from pruning.spec import BY_SHARE, FinetuneSpec, MaskSpec, PruneSpec, Settings, Spec
 
 AXES = {
     "params": ("parameters", "Accuracy against parameters"),
@@ -18,7 +20,7 @@ AXES = {
 
 
 def of(numbers: Iterable[int], axis: str) -> Tradeoff:
-    """A curve for every criterion of a sweep, loose points for single runs; parents are the baselines.
+    """A curve for every criterion of a sweep, loose points for single runs; the trainings they go back to are the baselines.
 
     Sweeps that differ in nothing but their seeds are one curve, of means.
     """
@@ -26,19 +28,33 @@ def of(numbers: Iterable[int], axis: str) -> Tradeoff:
     alike: dict[str, int] = {}  # settings but for the seeds -> the first sweep with them
     baselines: dict[int, Point] = {}
     for number in numbers:
-        point, row, spec = point_of(number, axis), state.find(number), state.specification(number)
+        point, row = point_of(number, axis), state.find(number)
         if point is None or row is None:
             continue
-        base: Point | None = point
-        if isinstance(spec, PruneSpec):
-            sweep = alike.setdefault(seedless(spec), row.sweep) if row.sweep else 0
-            key = (CRITERIA[spec.pruning.criterion], state.network(spec.parent), sweep)
+        key, first = curve_of(row, alike), state.first(number)
+        if key is not None:
             curves.setdefault(key, []).append(point)
-            base = point_of(spec.parent, axis)
+        base = point_of(first, axis) if first is not None else None
         if base is not None:
             baselines[base.run] = base
     x_title, title = AXES[axis]
     return Tradeoff(title, x_title, _named(curves), tuple(baselines.values()))
+
+
+def curve_of(row: Row, alike: dict[str, int]) -> tuple[str, str, int] | None:
+    """(name, network, sweep or 0) of the curve that a run belongs to; None for a training, which is a baseline."""
+    spec, network = state.specification(row.id), state.network(row.id)
+    tree = state.find(row.sweep)
+    match spec:
+        case PruneSpec() if tree is not None and tree.kind == "sweep":
+            return CRITERIA[spec.pruning.criterion], network, alike.setdefault(seedless(spec), tree.id)
+        case PruneSpec():
+            return CRITERIA[spec.pruning.criterion], network, 0
+        case MaskSpec():
+            return "Masked, nothing removed", network, 0
+        case FinetuneSpec():
+            return "Fine-tuned", network, 0
+    return None
 
 
 def _named(curves: dict[tuple[str, str, int], list[Point]]) -> tuple[Series, ...]:
@@ -47,19 +63,20 @@ def _named(curves: dict[tuple[str, str, int], list[Point]]) -> tuple[Series, ...
     found = []
     for (criterion, network, sweep), points in sorted(curves.items()):
         parts = [criterion, network if len(networks) > 1 else "", f"sweep {sweep}" if len(sweeps) > 1 and sweep else ""]
-        name = " · ".join(part for part in [*parts, "" if sweep else "single run"] if part)
+        name = " · ".join(
+            part for part in [*parts, "single run" if criterion in CRITERIA.values() and not sweep else ""] if part
+        )
         curve = averaged(points) if sweep else tuple(sorted(points, key=lambda p: p.x))
         found.append(Series(name, curve, is_curve=bool(sweep)))
     return tuple(found)
 
 
-def seedless(spec: PruneSpec | FinetuneSpec | TrainSpec) -> str:
+def seedless(spec: Settings) -> str:
     """What a run of a sweep was asked for, and its parents before it, without seeds, titles, criterion and share."""
     own = spec.model_dump(mode="json", exclude={"title": True, "parent": True, "pruning": {"seed", "share", "criterion"},
                                                 "finetune": {"seed"}, "training": {"seed"}})  # fmt: skip
-    parent = state.specification(spec.parent) if not isinstance(spec, TrainSpec) else None
-    before = seedless(parent) if isinstance(parent, PruneSpec | FinetuneSpec | TrainSpec) else ""
-    return json.dumps(own, sort_keys=True) + before
+    parent = state.specification(spec.parent) if hasattr(spec, "parent") else None
+    return json.dumps(own, sort_keys=True) + (seedless(parent) if parent is not None else "")
 
 
 def point_of(number: int, axis: str) -> Point | None:
@@ -68,11 +85,19 @@ def point_of(number: int, axis: str) -> Point | None:
     cost = cards.milliseconds(after) if axis == "latency" else after.get(axis)
     if row is None or "test_accuracy" not in after or cost is None:
         return None
-    spec = state.specification(number)
-    wish = spec.pruning if isinstance(spec, PruneSpec) else None
-    criterion = CRITERIA[wish.criterion] if wish else ""
-    share = wish.share if wish and wish.spread in BY_SHARE else None
+    criterion, share = asked(state.specification(number))
     return Point(number, cost, after["test_accuracy"], cards.title(row), criterion=criterion, share=share)
+
+
+def asked(spec: Spec | None) -> tuple[str, float | None]:
+    """Criterion and share that a run asked for, where it asked for one."""
+    match spec:
+        case PruneSpec():
+            by_share = spec.pruning.spread in BY_SHARE and not has_budget(spec.pruning)
+            return CRITERIA[spec.pruning.criterion], spec.pruning.share if by_share else None
+        case MaskSpec():
+            return CRITERIA[spec.masking.criterion], spec.masking.amount
+    return "", None
 
 
 def show(record: Tradeoff, name: str, *, key: str) -> None:
