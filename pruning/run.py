@@ -40,7 +40,9 @@ class Run:
         return int(self.path.name)
 
     spec = property(lambda self: self.path / "spec.json")
-    folders = property(lambda self: self.path / "folders.json")  # {"data": data_home() of whoever submitted it}
+    folders = property(
+        lambda self: self.path / "folders.json"
+    )  # {"data": data_home() of whoever submitted it, "tree"?: 3}
     control = property(lambda self: self.path / "control.json")  # {"attempt": 1, "want": "" | "cancel"}
     status = property(lambda self: self.path / "status.json")  # heartbeat, see pruning/report.py
     metrics = property(lambda self: self.path / "metrics.jsonl")  # one line an epoch

@@ -2,7 +2,7 @@
 
 from typing import Annotated, Any, Literal, get_args
 
-from pydantic import Field, TypeAdapter, ValidationError
+from pydantic import Field, TypeAdapter, ValidationError, field_validator
 
 from pruning.choices import (
     BY_SHARE,
@@ -226,12 +226,18 @@ class RecipeSpec(Settings):
         title="Control",
         description="Also train the pruned architecture from fresh weights for the same epochs (Liu 2019).",
     )
-    data: DataSettings = DataSettings()
+    data: DataSettings = DataSettings(name="")
     weights: File = Field(
         "",
         title="Checkpoint",
         description="Trained weights to begin with instead of training, where the recipe's network fits.",
     )
+
+    @field_validator("data", mode="before")
+    @classmethod
+    def _own_images(cls, data: Any) -> Any:
+        """Images that are not named are the recipe's own."""
+        return {"name": "", **data} if isinstance(data, dict) else data
 
 
 class ScoreSpec(Settings):

@@ -8,10 +8,11 @@ from concurrent.futures import ThreadPoolExecutor
 import pytest
 
 from pruning.errors import UserError
+from pruning.jobs.database import VERSION
 from pruning.jobs.repair import repair
 from pruning.jobs.store import LONG, SMALL, Row, State, Store
 from pruning.run import Run, read_json, write_json
-from pruning.spec import InspectSpec, PruneSettings, PruneSpec, SweepSpec, TrainSpec, parse
+from pruning.spec import InspectSpec, PruneSettings, PruneSpec, RecipeSpec, SweepSpec, TrainSpec, parse
 
 
 @pytest.fixture
@@ -253,3 +254,87 @@ def test_small_requests_do_not_use_up_the_numbers_of_runs(runs):
     store = Store(runs)
     small = store.submit(InspectSpec())
     assert (store.submit(TrainSpec()), small) == (1, 900_001)
+
+
+def recipe(store: Store) -> tuple[Row, list[Row]]:
+    """A tree of two seeds: each trains, then prunes."""
+    number = store.submit(RecipeSpec(name="000-2", seeds=(0, 1)))
+    return store.row(number), store.children(number)
+
+
+def test_a_recipe_is_queued_whole_and_its_runs_start_from_each_other(store):
+    row, runs = recipe(store)
+    assert [(r.kind, r.parent, r.sweep) for r in runs] == [
+        ("train", None, row.id), ("prune", runs[0].id, row.id), ("train", None, row.id), ("prune", runs[2].id, row.id)
+    ]  # fmt: skip
+    assert [parse(r.spec) for r in runs] == [parse(Run.of(r.id).spec.read_bytes()) for r in runs]
+
+
+def test_a_recipe_that_cannot_be_is_not_submitted_at_all(store):
+    with pytest.raises(UserError, match="needs photos"):
+        store.submit(RecipeSpec(name="002"))
+    with pytest.raises(UserError, match="not known"):
+        store.submit(RecipeSpec(name="0002"))
+    assert store.rows() == []
+    assert not list(store.folder.glob("0*"))
+
+
+def test_a_later_spec_may_name_the_kth_of_those_submitted_with_it(store):
+    numbers = store.submit_chain([TrainSpec(), PruneSpec(parent=0), PruneSpec(parent=-1), PruneSpec(parent=-2)])
+    assert [store.row(n).parent for n in numbers] == [None, 1, 1, 2]
+    with pytest.raises(UserError, match="names no run before"):
+        store.submit_chain([TrainSpec(), PruneSpec(parent=-2)])
+
+
+def test_the_state_of_a_recipe_follows_its_runs_and_a_failed_parent_strands_its_own(store):
+    row, runs = recipe(store)
+    states = [row.state]
+    for run, state in ((runs[0], State.FAILED), (runs[2], State.SUCCEEDED), (runs[3], State.SUCCEEDED)):
+        ended(store, run.id, state)
+        states.append(store.row(row.id).state)
+    assert [found[0] for found in store.stranded()] == [runs[1].id]
+    store.move(runs[1].id, State.QUEUED, State.FAILED, attempt=0)
+    assert [*states, store.row(row.id).state] == ["queued", "running", "running", "running", "failed"]
+    store.retry(row.id)
+    assert [r.state for r in store.children(row.id)] == ["queued", "queued", "succeeded", "succeeded"]
+
+
+def test_a_cancelled_recipe_stops_all_its_runs(store):
+    row, runs = recipe(store)
+    store.claim(LONG)
+    store.cancel(row.id)
+    assert [r.state for r in store.children(row.id)] == ["cancelling", *["cancelled"] * 3]
+    assert store.row(row.id).state is State.CANCELLING
+    store.move(runs[0].id, State.CANCELLING, State.CANCELLED, attempt=1)
+    assert store.row(row.id).state is State.CANCELLED
+
+
+def test_runs_of_a_tree_stand_under_the_training_that_they_start_from(store):
+    _, runs = recipe(store)
+    own = store.submit(SweepSpec(parent=runs[0].id, shares=(0.1,)))
+    assert [r.id for r in store.children(runs[0].id)] == [runs[1].id, own]
+
+
+def test_repair_knows_the_runs_of_a_tree_from_their_folders(store, monkeypatch):
+    row, runs = recipe(store)
+    store.cancel(row.id)
+    monkeypatch.setenv("PRUNING_DATA", "/elsewhere")
+    store.retry(row.id)
+    for file in store.folder.glob("jobs.db*"):
+        file.unlink()
+    assert repair(store) == 5
+    assert [(r.id, r.parent) for r in store.children(row.id)] == [(r.id, r.parent) for r in runs]
+
+
+def test_a_list_from_before_there_were_recipes_is_brought_up_to_date(store):
+    store.submit(TrainSpec(title="old"))
+    with sqlite3.connect(store.folder / "jobs.db") as database:
+        database.execute("DROP VIEW listing")
+        database.execute("CREATE VIEW listing AS SELECT 1 AS id")
+        database.execute("PRAGMA user_version = 1")
+    database.close()
+    row, _ = recipe(store)
+    store.cancel(row.id)
+    assert [r.title for r in store.rows() if r.id == 1] == ["old"]
+    assert store.row(row.id).state is State.CANCELLED
+    assert VERSION == 2

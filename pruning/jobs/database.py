@@ -7,9 +7,9 @@ from pathlib import Path
 from pruning.errors import UserError
 
 DATABASE = "jobs.db"
+VERSION = 2  # 1: only sweeps were trees
 WAIT = 10.0  # seconds for another writer to finish
-# A sweep's own state is never written: the view derives it from its children.
-SCHEMA = """
+TABLES = """
 CREATE TABLE runs (
     id INTEGER PRIMARY KEY AUTOINCREMENT, kind TEXT NOT NULL, title TEXT NOT NULL, spec TEXT NOT NULL,
     parent INTEGER, sweep INTEGER, state TEXT NOT NULL, attempt INTEGER NOT NULL DEFAULT 0,
@@ -17,8 +17,12 @@ CREATE TABLE runs (
     lost INTEGER NOT NULL DEFAULT 0, not_before REAL NOT NULL DEFAULT 0);
 CREATE INDEX unfinished ON runs (state) WHERE state IN ('queued', 'running', 'cancelling');
 CREATE INDEX of_sweep ON runs (sweep) WHERE sweep IS NOT NULL;
+"""
+# A tree's own state (`sweep` names the tree of a run) is never written: the view derives it from its runs.
+VIEW = """
+DROP VIEW IF EXISTS listing;
 CREATE VIEW listing AS
-WITH sweeps AS (
+WITH trees AS (
     SELECT sweep AS id, count(*) AS n, sum(state = 'queued') AS queued, sum(state = 'cancelling') AS cancelling,
         sum(state = 'failed') AS failed, sum(state = 'cancelled') AS cancelled,
         sum(state IN ('succeeded', 'failed', 'cancelled')) AS finished, min(started) AS started, max(ended) AS ended
@@ -27,15 +31,14 @@ SELECT r.id, r.kind, r.title, r.spec, r.parent, r.sweep,
     CASE WHEN n IS NULL THEN r.state WHEN queued = n THEN 'queued' WHEN cancelling THEN 'cancelling'
         WHEN finished < n THEN 'running' WHEN failed THEN 'failed' WHEN cancelled THEN 'cancelled'
         ELSE 'succeeded' END AS state,
-    r.attempt, r.created, coalesce(r.started, s.started) AS started,
-    CASE WHEN n IS NULL THEN r.ended WHEN finished = n THEN s.ended END AS ended,
+    r.attempt, r.created, coalesce(r.started, t.started) AS started,
+    CASE WHEN n IS NULL THEN r.ended WHEN finished = n THEN t.ended END AS ended,
     CASE WHEN n IS NULL THEN r.summary
         ELSE json_object('runs', n, 'finished', finished, 'failed', failed, 'cancelled', cancelled) END AS summary,
     CASE WHEN n IS NULL THEN r.error WHEN finished = n AND failed
         THEN json_object('what', failed || ' of ' || n || ' runs failed.', 'do', 'Open them to see why, or retry.')
         END AS error
-FROM runs r LEFT JOIN sweeps s ON s.id = r.id AND r.kind = 'sweep';
-PRAGMA user_version = 1;
+FROM runs r LEFT JOIN trees t ON t.id = r.id
 """
 
 
@@ -44,8 +47,8 @@ def connect(folder: Path) -> sqlite3.Connection:
     folder.mkdir(parents=True, exist_ok=True)
     with ExitStack() as stack:
         database = stack.enter_context(closing(sqlite3.connect(folder / DATABASE, timeout=WAIT, isolation_level=None)))
-        if _version(database) == 0:
-            _create(database)
+        if _version(database) < VERSION:
+            _upgrade(database)
         stack.pop_all()
     return database
 
@@ -54,12 +57,16 @@ def _version(database: sqlite3.Connection) -> int:
     return int(database.execute("PRAGMA user_version").fetchone()[0])
 
 
-def _create(database: sqlite3.Connection) -> None:
+def _upgrade(database: sqlite3.Connection) -> None:
+    """Make the tables where there are none, and the view anew."""
     database.execute("PRAGMA journal_mode = WAL")
     database.execute("BEGIN IMMEDIATE")
-    if _version(database) == 0:  # another process may have been faster
-        for statement in SCHEMA.strip().split(";\n"):
-            database.execute(statement)
+    found = _version(database)  # another process may have been faster
+    statements = (TABLES if found == 0 else "") + (VIEW if found < VERSION else "")
+    for statement in filter(None, map(str.strip, statements.split(";\n"))):
+        database.execute(statement)
+    if statements:
+        database.execute(f"PRAGMA user_version = {VERSION}")
     database.execute("COMMIT")
 
 

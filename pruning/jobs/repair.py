@@ -10,9 +10,10 @@ from typing import Any
 
 from pruning.errors import UserError
 from pruning.jobs.database import DATABASE, connect, explained
+from pruning.jobs.row import LONG, SMALL, TREES
 from pruning.jobs.store import State, Store
 from pruning.run import Run, read_json
-from pruning.spec import PruneSpec, Spec, SweepSpec, parse
+from pruning.spec import Spec, SweepSpec, parse
 
 INTERRUPTED = {"what": "The list of jobs was lost before this run had started.", "do": "Retry it.", "traceback": ""}
 
@@ -21,10 +22,11 @@ def repair(store: Store) -> int:
     """Add a row for every run folder without one; a damaged database is set aside first. Returns how many were added."""
     store.folder.mkdir(parents=True, exist_ok=True)
     set_aside_if_damaged(store.folder)
-    known = {row.id for row in store.rows(("train", "prune", "finetune", "sweep", "inspect", "prepare"), limit=-1)}
+    known = {row.id for row in store.rows((*LONG, *TREES, *SMALL), limit=-1)}
     specs = {number: spec for number, spec in specifications(store.folder) if number not in known}
-    sweeps = dict(memberships(specs))
-    return store.add([record(Run(store.folder / f"{n:05d}"), spec, sweeps.get(n)) for n, spec in specs.items()])
+    runs = {number: Run(store.folder / f"{number:05d}") for number in specs}
+    trees = dict(memberships(specs)) | dict(noted(runs))
+    return store.add([record(runs[number], spec, trees.get(number)) for number, spec in specs.items()])
 
 
 def set_aside_if_damaged(folder: Path) -> None:
@@ -49,10 +51,17 @@ def specifications(folder: Path) -> Iterator[tuple[int, Spec]]:
             continue
 
 
+def noted(runs: dict[int, Run]) -> Iterator[tuple[int, int]]:
+    """(run, tree), as the run's own folder tells it."""
+    for number, run in runs.items():
+        if tree := read_json(run.folders, {}).get("tree"):
+            yield number, int(tree)
+
+
 def memberships(specs: dict[int, Spec]) -> Iterator[tuple[int, int]]:
-    """(child, sweep): a sweep's children were made right after it, with the specs that it names, in order."""
+    """(run, sweep) of runs made before folders told it: right after the sweep, with the specs that it names, in order."""
     for sweep, spec in specs.items():
-        wanted: list[PruneSpec] = spec.children() if isinstance(spec, SweepSpec) else []
+        wanted = spec.children() if isinstance(spec, SweepSpec) else []
         for number in sorted(n for n in specs if n > sweep):
             if not wanted or specs[number] != wanted[0]:
                 break
@@ -60,7 +69,7 @@ def memberships(specs: dict[int, Spec]) -> Iterator[tuple[int, int]]:
             yield number, sweep
 
 
-def record(run: Run, spec: Spec, sweep: int | None) -> dict[str, Any]:
+def record(run: Run, spec: Spec, tree: int | None) -> dict[str, Any]:
     """The row of a run as its folder tells it; one that looks as if it ran counts as running: the supervisor will see."""
     status, control = read_json(run.status, {}), read_json(run.control, {})
     attempt = max(status.get("attempt", 0), control.get("attempt", 0))
@@ -73,7 +82,7 @@ def record(run: Run, spec: Spec, sweep: int | None) -> dict[str, Any]:
         "title": spec.title,
         "spec": spec.model_dump_json(),
         "parent": getattr(spec, "parent", None),
-        "sweep": sweep,
+        "sweep": tree,
         "state": state,
         "attempt": attempt,
         "created": run.spec.stat().st_mtime,

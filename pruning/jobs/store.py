@@ -2,58 +2,22 @@
 
 import json
 import os
-import shutil
 import sqlite3
 import time
 from collections.abc import Iterator, Sequence
 from contextlib import ExitStack, closing, contextmanager
 from dataclasses import dataclass
-from enum import StrEnum, auto
 from pathlib import Path
 from typing import Any
 
 from pruning.errors import UserError
 from pruning.jobs.database import connect, explained
-from pruning.run import Run, data_home, write_atomic, write_json
-from pruning.spec import Spec, SweepSpec, refuse_idle
+from pruning.jobs.row import LONG, NETWORK, SMALL, TREES, Row, State
+from pruning.jobs.submit import insert, name_data_folder
+from pruning.run import Run
+from pruning.spec import Spec
 
-
-class State(StrEnum):
-    QUEUED = auto()
-    RUNNING = auto()
-    CANCELLING = auto()
-    SUCCEEDED = auto()
-    FAILED = auto()
-    CANCELLED = auto()
-
-    @property
-    def is_finished(self) -> bool:
-        return self in (State.SUCCEEDED, State.FAILED, State.CANCELLED)
-
-
-NETWORK = ("train", "prune", "finetune", "mask")  # kinds that end with a network, so that others can start from them
-LONG = (*NETWORK, "scan", "search", "audit")
-TREES = ("sweep", "recipe")  # many runs under one number: their state is that of their runs
-SMALL = ("inspect", "prepare", "score")  # small requests: left out of lists unless asked for
-SMALL_NUMBERS = 900_000  # above it the small requests are counted, so that a user's first run is run 1
-
-
-@dataclass(frozen=True)
-class Row:
-    id: int
-    kind: str
-    title: str
-    spec: str  # JSON, for pruning.spec.parse
-    parent: int | None
-    sweep: int | None
-    state: State
-    attempt: int  # 0: never started
-    created: float  # seconds since the epoch, like started and ended
-    started: float | None
-    ended: float | None
-    summary: dict[str, Any]  # result.json; of a sweep: how many runs are finished, failed, cancelled
-    error: dict[str, Any] | None  # {"what", "do", "traceback"}
-
+__all__ = ["LONG", "NETWORK", "SMALL", "TREES", "Row", "State", "Store"]
 
 COLUMNS = ", ".join(Row.__annotations__)
 
@@ -67,18 +31,12 @@ class Store:
         return self.submit_chain([spec, *then])[0]
 
     def submit_chain(self, specs: Sequence[Spec]) -> list[int]:
-        """Queue all or none; a later spec's parent=0 means the run before it.
+        """Queue all or none, trees with their runs; a later spec's parent=0 means the run before it, −k the k-th of `specs`.
 
         Raises UserError for a parent that cannot give a network, and for a wish that removes nothing.
         """
-        for spec in specs:
-            refuse_idle(spec)
         with self._open("BEGIN IMMEDIATE") as database, ExitStack() as undo:
-            numbers: list[int] = []
-            for spec in specs:
-                linked = _linked(spec, numbers)
-                _check_parent(database, linked)
-                numbers.append(_insert(database, linked, self.folder, undo))
+            numbers = insert(database, specs, self.folder, undo)
             database.execute("COMMIT")
             undo.pop_all()
         return numbers
@@ -109,13 +67,14 @@ class Store:
             return [_row(found) for found in database.execute(sql, names)]
 
     def children(self, number: int) -> list[Row]:
-        """The runs of a sweep, or those that start from run `number`; oldest first."""
-        sql = f"SELECT {COLUMNS} FROM listing WHERE sweep = :id OR (parent = :id AND sweep IS NULL) ORDER BY id"
+        """The runs of a tree, or those that start from run `number`, oldest first; those of another tree stand on its page."""
+        sql = f"""SELECT {COLUMNS} FROM listing WHERE sweep = :id OR (parent = :id
+            AND (sweep IS NULL OR sweep = (SELECT sweep FROM runs WHERE id = :id))) ORDER BY id"""
         with self._open() as database:
             return [_row(found) for found in database.execute(sql, {"id": number})]
 
     def cancel(self, number: int) -> None:
-        """Stop a run, or all of a sweep's; a finished one stays as it is."""
+        """Stop a run, or all of a tree's; a finished one stays as it is."""
         self.row(number)
         with self._open("BEGIN IMMEDIATE") as database:
             database.execute(
@@ -128,7 +87,7 @@ class Store:
             database.execute("COMMIT")
 
     def retry(self, number: int) -> None:
-        """Queue a failed or cancelled run again (of a sweep: those of its runs); it resumes from its checkpoints."""
+        """Queue a failed or cancelled run again (of a tree: those of its runs); it resumes from its checkpoints."""
         state = self.row(number).state
         if state not in (State.FAILED, State.CANCELLED):
             raise UserError(f"Run {number} is {state}: only failed or cancelled runs can be retried.")
@@ -140,7 +99,7 @@ class Store:
         if "PRUNING_DATA" in os.environ:  # named anew, perhaps because it was wrong
             for row in (self.row(number), *self.children(number)):
                 if row.id == number or row.sweep == number:
-                    write_json(Run(self.folder / f"{row.id:05d}").folders, {"data": str(data_home())})
+                    name_data_folder(Run(self.folder / f"{row.id:05d}"), row.sweep)
 
     def active(self, kinds: Sequence[str]) -> list[Row]:
         """The rows that a worker is at."""
@@ -209,51 +168,6 @@ class Store:
                 yield database
         except (sqlite3.Error, OSError) as error:
             raise explained(error, self.folder) from error
-
-
-def _linked(spec: Spec, before: list[int]) -> Spec:
-    return spec.model_copy(update={"parent": before[-1]}) if before and getattr(spec, "parent", None) == 0 else spec
-
-
-def _check_parent(database: sqlite3.Connection, spec: Spec) -> None:
-    parent = getattr(spec, "parent", None)
-    if parent is None:
-        return
-    found = database.execute("SELECT kind, state FROM runs WHERE id = ?", (parent,)).fetchone()
-    if found is None:
-        raise UserError(f"Run {parent} does not exist.", do="Choose one of the runs in the list.")
-    if found[0] not in NETWORK:
-        raise UserError(f"Run {parent} is of kind {found[0]}: it has no network to start from.", do="Choose another.")
-    if found[1] in (State.FAILED, State.CANCELLED):
-        how = "failed" if found[1] == State.FAILED else "was cancelled"
-        raise UserError(f"Run {parent} {how}: there is no network to start from.", do=f"Retry run {parent} first.")
-
-
-def _insert(database: sqlite3.Connection, spec: Spec, folder: Path, undo: ExitStack, sweep: int | None = None) -> int:
-    number = _reserve(database, folder, undo, spec.kind in SMALL)
-    text = spec.model_dump_json()
-    run = Run(folder / f"{number:05d}")
-    write_atomic(run.spec, text)
-    write_json(run.folders, {"data": str(data_home())})
-    database.execute(
-        "INSERT INTO runs (id, kind, title, spec, parent, sweep, state, created) VALUES (?, ?, ?, ?, ?, ?, 'queued', ?)",
-        (number, spec.kind, spec.title, text, getattr(spec, "parent", None), sweep, time.time()),
-    )
-    for child in spec.children() if isinstance(spec, SweepSpec) else ():
-        _insert(database, child, folder, undo, number)
-    return number
-
-
-def _reserve(database: sqlite3.Connection, folder: Path, undo: ExitStack, is_small: bool) -> int:
-    """The next number whose folder is free: after a crash or a lost database, old files are never taken for new ones."""
-    start = SMALL_NUMBERS if is_small else 0
-    sql = "SELECT coalesce(max(id), :start) + 1 FROM runs WHERE id BETWEEN :start + 1 AND :start + 899999"
-    number = database.execute(sql, {"start": start}).fetchone()[0]
-    while (path := folder / f"{number:05d}").exists():
-        number += 1
-    path.mkdir()
-    undo.callback(shutil.rmtree, path, ignore_errors=True)
-    return int(number)
 
 
 def _row(found: tuple[Any, ...]) -> Row:
