@@ -41,6 +41,7 @@ STAGES = {
     "load": "Loading the examples",
     "prepare": "Preparing the examples",
     "score": "Scoring the filters",
+    "ablate": "Removing filters one at a time",
     "recalibrate": "Recalibrating batch norm",
     "train": "Training",
     "finetune": "Fine-tuning",

@@ -6,7 +6,21 @@ from typing import Any
 
 import streamlit as st
 
-from pages.ui import again, cards, charts, files, live, overview, remarks, search, series, state, tradeoffs, words
+from pages.ui import (
+    again,
+    audit,
+    cards,
+    charts,
+    files,
+    live,
+    overview,
+    remarks,
+    search,
+    series,
+    state,
+    tradeoffs,
+    words,
+)
 from pages.ui.series import CRITERIA
 from pruning import proof
 from pruning.jobs.store import Row, State
@@ -14,7 +28,10 @@ from pruning.run import Run
 from pruning.spec import Settings
 
 Measured = dict[str, Any]
-VIEWS: dict[str, Callable[[Row], None]] = {"search": search.show}  # kind → what only runs of this kind have to show
+VIEWS: dict[str, Callable[[Row], None]] = {
+    "audit": audit.show,
+    "search": search.show,
+}  # kind → what only runs of this kind have to show
 
 
 def unknown(number: str) -> None:
