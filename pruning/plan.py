@@ -82,7 +82,7 @@ class Plan:
 
 
 FIXED = -1  # the unit of a position that no group holds
-Dims = tuple[NDArray[np.int64] | None, ...]  # the unit at each index of each dimension; None: all fixed
+Units = NDArray[np.int64]  # unit numbers, by position
 ANOTHER = "the later plan was made for another network than the one that this plan leaves"
 AGAIN = "Trace the pruned network and make the later plan for it."
 TOGETHER = "the later plan parts channels that the first network can only lose together"
@@ -98,35 +98,40 @@ def continued(first: Mapping[str, Sequence[int]], later: Mapping[str, Sequence[i
 
 def composed(first: Plan, later: Plan) -> NDArray[np.bool_]:
     """Whether each unit of the first network is left by both plans, judged by the positions that units hold in the tensors."""
-    stays, later_stays = first.stays(), later.stays()
-    ours, theirs = first.channels.units, later.channels.units
-    if theirs.keys() - ours.keys():
-        raise UserError(ANOTHER, do=AGAIN)
+    ours, theirs = links(first, later.channels)
+    goes = ~np.append(later.stays(), True)[theirs]
+    stays = first.stays()
     kept, gone = np.zeros((2, len(stays) + 1), bool)  # the last is FIXED
-    for name, dims in ours.items():
-        for before, after in zip(dims, theirs.get(name, (None,) * len(dims)), strict=True):
-            left, goes = fates(before, after, stays, later_stays)
-            kept[left[~goes]] = gone[left[goes]] = True
+    kept[ours[~goes]] = gone[ours[goes]] = True
     if (kept & gone).any() or gone[FIXED]:
         raise UserError(TOGETHER, do="Cut such channels as this network's groups have them.")
     return stays & ~gone[:-1]
 
 
-def fates(
-    before: NDArray[np.int64] | None,
-    after: NDArray[np.int64] | None,
-    stays: NDArray[np.bool_],
-    later: NDArray[np.bool_],
-) -> tuple[NDArray[np.int64], NDArray[np.bool_]]:
-    """Of a dimension's positions that the first plan leaves: the unit of each, and whether the later plan removes it."""
+def links(first: Plan, later: ChannelMap) -> tuple[Units, Units]:
+    """Units of the first plan's network and of the network that it leaves, in pairs: one for each position left in a tensor."""
+    ours, theirs = first.channels.units, later.units
+    if theirs.keys() - ours.keys():
+        raise UserError(ANOTHER, do=AGAIN)
+    none, stays = np.empty(0, np.int64), first.stays()
+    pairs = [
+        paired(before, after, stays)
+        for name, dims in ours.items()
+        for before, after in zip(dims, theirs.get(name, (None,) * len(dims)), strict=True)
+    ]
+    return np.concatenate([none, *(left for left, _ in pairs)]), np.concatenate([none, *(right for _, right in pairs)])
+
+
+def paired(before: Units | None, after: Units | None, stays: NDArray[np.bool_]) -> tuple[Units, Units]:
+    """Units at each position of a dimension that the first plan leaves: of the network before, and of the one after."""
     if before is None:
         before = np.full(0 if after is None else len(after), FIXED)
     left = before[(before == FIXED) | stays[before]]
     if after is None:
-        return left, np.zeros(len(left), bool)
+        return left, np.full(len(left), FIXED)
     if len(left) != len(after):
         raise UserError(ANOTHER, do=AGAIN)
-    return left, (after != FIXED) & ~later[after]
+    return left, after
 
 
 def split(channels: ChannelMap, stays: NDArray[np.bool_]) -> dict[str, tuple[int, ...]]:
