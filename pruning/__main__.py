@@ -2,30 +2,27 @@
 
 import argparse
 import os
-import shutil
 import sys
-import time
 from collections.abc import Callable
-from itertools import count
 from pathlib import Path
 from typing import Never
 
-from pruning import data
 from pruning.errors import UserError
 from pruning.jobs import known, supervisor
-from pruning.jobs.options import SPECS, specification
+from pruning.jobs.follow import follow
+from pruning.jobs.options import SPECS, named, specification
 from pruning.jobs.repair import repair
-from pruning.jobs.store import Row, State, Store
-from pruning.jobs.words import advised, earlier, inspected, line, overview, prepared, sentence
-from pruning.run import Run, home, read_lines
-from pruning.spec import InspectSpec, PrepareSpec, parse
+from pruning.jobs.store import Store
+from pruning.jobs.words import advised, listed, overview
+from pruning.recipes import RECIPES
+from pruning.run import Run, home
 
 ENDINGS = {"zip": ".zip", "safetensors": ".safetensors", "state-dict": ".pt"}
-QUIET = 10.0  # seconds without a word, after which a full disk may be the reason
-NEARLY_FULL = 64 * 2**20  # bytes free
 USAGE = """usage: python -m pruning COMMAND …   (COMMAND --help lists its options)
 
-  train | prune | finetune | sweep | inspect | prepare   queue a job and follow it; --detach returns at once
+  train | prune | finetune | mask | sweep                queue a job and follow it; --detach returns at once
+  scan | search | audit | inspect | prepare
+  recipe [NAME]          a source document or paper as one tree of jobs; without a name, which there are
   follow RUN             watch a job until it ends
   status [RUN]           the latest runs, or one
   cancel RUN             stop a job
@@ -48,8 +45,11 @@ def main(arguments: list[str]) -> int:
         return 0 if arguments else 2
     name, *rest = arguments
     try:
+        if name == "recipe" and not rest:
+            print("\n".join(listed(RECIPES)))
+            return 0
         if name in SPECS:
-            return submit(name, rest)
+            return submit(name, named(name, rest))
         if name not in COMMANDS:
             raise UserError(
                 f"{name!r} is not one of {', '.join([*SPECS, *COMMANDS])}.", do="See python -m pruning --help."
@@ -71,79 +71,6 @@ def submit(kind: str, arguments: list[str]) -> int:
     supervisor.ensure()
     print(said)
     return 0
-
-
-def follow(number: int, *, first: str = "") -> int:
-    """Print what the run says until it ends; Ctrl-C ends the following, not the run."""
-    try:
-        return outcome(last_row(number, first))
-    except KeyboardInterrupt:
-        print(f"\nRun {number} goes on. Come back with: python -m pruning follow {number}", file=sys.stderr)
-        return 130
-
-
-def last_row(number: int, first: str) -> Row:
-    """The row once the run has ended. What it said before somebody came to follow it (no `first`) is one line."""
-    store, seen = Store(home()), 0.0 if first else time.time()
-    heard, warned = time.monotonic(), False
-    before = [item for item in lines_of(store, store.row(number)) if item[0] <= seen]
-    if first or before:
-        print(first or earlier(before), flush=True)
-    for look in count():
-        if (row := store.row(number)).state.is_finished:
-            break
-        if look % 10 == 0:  # one that was killed meanwhile is replaced
-            supervisor.ensure()
-        latest = tell(store, row, seen)
-        heard, seen = time.monotonic() if latest > seen else heard, latest
-        warned = warned or (time.monotonic() - heard > QUIET and warn_of_full_disk())
-        time.sleep(0.5)
-    tell(store, row, seen)
-    return row
-
-
-def tell(store: Store, row: Row, seen: float) -> float:
-    """Print the lines newer than `seen`; returns the time of the last one."""
-    fresh = [item for item in lines_of(store, row) if item[0] > seen]
-    for _, text in fresh:
-        print(text, flush=True)
-    return fresh[-1][0] if fresh else seen
-
-
-def lines_of(store: Store, row: Row) -> list[tuple[float, str]]:
-    """(time, text) of all that a run has said, in order; of a sweep, how its runs ended."""
-    if row.kind == "sweep":
-        return sorted((child.ended, sentence(child)) for child in store.children(row.id) if child.ended)
-    run = Run.of(row.id)
-    return sorted((record["time"], line(record)) for record in read_lines(run.events) + read_lines(run.metrics))
-
-
-def warn_of_full_disk() -> bool:
-    """Say so when next to nothing is free where the runs lie; returns whether it was said."""
-    free = shutil.disk_usage(home()).free
-    if free < NEARLY_FULL:
-        what = f"Nothing has come for {QUIET:.0f} s, and the disk of {home()} has only {free / 1e6:.0f} MB left."
-        print(advised(what, "Free some space; the run goes on by itself."), file=sys.stderr, flush=True)
-    return free < NEARLY_FULL
-
-
-def outcome(row: Row) -> int:
-    succeeded = row.state is State.SUCCEEDED
-    for text in answer(row) if succeeded else ():
-        print(text)
-    print(sentence(row), file=sys.stdout if succeeded else sys.stderr)
-    return 0 if succeeded else 1
-
-
-def answer(row: Row) -> list[str]:
-    """What a small request was asked for."""
-    match parse(row.spec):
-        case PrepareSpec(data=settings) if card := data.card(settings):
-            return prepared(card)
-        case InspectSpec(data=settings):
-            card = data.card(settings)
-            return inspected(Run.of(row.id), card["train"] if card else None)
-    return []
 
 
 def status(arguments: list[str]) -> int:

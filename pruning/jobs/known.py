@@ -5,6 +5,7 @@ from collections.abc import Iterable
 from pathlib import Path
 
 from models import MODELS
+from pruning import recipes
 from pruning.allocate import limits_of
 from pruning.channels.map import ChannelMap
 from pruning.data import DATASETS
@@ -17,6 +18,7 @@ from pruning.spec import (
     PrepareSpec,
     PruneSettings,
     PruneSpec,
+    RecipeSpec,
     Spec,
     SweepSpec,
     TrainSpec,
@@ -30,6 +32,9 @@ def check(spec: Spec) -> None:
     if isinstance(spec, TrainSpec | InspectSpec):
         check_model(spec.model)
         check_fit(spec.model, spec.data)
+    if isinstance(spec, RecipeSpec):
+        for step in recipes.steps(spec)[:1]:  # all its seeds train on the same images
+            check(step.spec)
     if isinstance(spec, PruneSpec | SweepSpec):
         check_groups(spec.parent, spec.pruning)
 

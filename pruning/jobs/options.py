@@ -11,15 +11,22 @@ from pydantic import BaseModel
 from pydantic_settings import CliSettingsSource, SettingsError
 
 from models import MODELS
+from pruning import recipes
 from pruning.data import DATASETS
 from pruning.errors import UserError
+from pruning.recipes import RECIPES
 from pruning.spec import (
     SPREADS,
+    AuditSpec,
     CriterionName,
     FinetuneSpec,
     InspectSpec,
+    MaskSpec,
     PrepareSpec,
     PruneSpec,
+    RecipeSpec,
+    ScanSpec,
+    SearchSpec,
     Spec,
     SweepSpec,
     TrainSpec,
@@ -30,12 +37,28 @@ SPECS: dict[str, type[BaseModel]] = {
     "train": TrainSpec,
     "prune": PruneSpec,
     "finetune": FinetuneSpec,
+    "mask": MaskSpec,
     "sweep": SweepSpec,
+    "scan": ScanSpec,
+    "search": SearchSpec,
+    "audit": AuditSpec,
+    "recipe": RecipeSpec,
     "inspect": InspectSpec,
     "prepare": PrepareSpec,
 }
 # Take several values, apart by spaces or commas.
-LISTS = ("--criteria", "--shares", "--pruning.shares", "--pruning.protect")
+LISTS = (
+    "--criteria",
+    "--shares",
+    "--seeds",
+    "--pruning.shares",
+    "--pruning.protect",
+    "--training.trained",
+    "--finetune.trained",
+    "--masking.layers",
+    "--scan.shares",
+    "--audit.criteria",
+)
 VARIED = ("--pruning.criterion", "--pruning.share")  # what a sweep sets itself
 METAVARS = {
     "--parent": "RUN",
@@ -45,18 +68,37 @@ METAVARS = {
     "--model.weights": "PATH",
     "--criteria": f"{{{','.join(CriterionName)}}} …",
     "--shares": "SHARE …",
+    "--seeds": "N …",
+    "--name": "NAME",
+    "--weights": "PATH",
+    "--training.trained": "LAYER …",
+    "--finetune.trained": "LAYER …",
+    "--masking.layers": "LAYER …",
+    "--masking.file": "PATH",
+    "--scan.shares": "SHARE …",
+    "--audit.criteria": f"{{{','.join(CriterionName)}}} …",
     "--pruning.shares": "GROUP=SHARE,…",
     "--pruning.floor": "N or GROUP=N,…",
     "--pruning.ceiling": "N or GROUP=N,…",
     "--pruning.protect": "LAYER …",
 }
 TYPES = {"str": "TEXT", "int": "N", "float": "X"}
-DEFAULTS = {"--criteria": "l1", "--shares": "0.1 0.3 0.5 0.7 0.9"}
+DEFAULTS = {
+    "--criteria": "l1",
+    "--shares": "0.1 0.3 0.5 0.7 0.9",
+    "--scan.shares": "0.1 0.25 0.5 0.75 0.9",
+    "--audit.criteria": "all",
+}
 EXAMPLES = {
     "train": "--data.name fashion-mnist-sample --model.name scnnb --training.epochs 5",
     "prune": "--parent 1 --pruning.criterion taylor --pruning.share 0.5",
     "finetune": "--parent 2 --training.epochs 3",
     "sweep": "--parent 1 --criteria l1 taylor --shares 0.1 0.5 0.9",
+    "mask": "--parent 1 --masking.structure structured --masking.amount 0.4 --masking.layers conv1",
+    "scan": "--parent 1 --scan.criterion l1",
+    "search": "--parent 1 --search.cost macs --search.trials 60",
+    "audit": "--parent 1 --audit.criteria l1 taylor random",
+    "recipe": "000-2 --seeds 0 1 2 --control",
     "inspect": "--data.name cifar10 --model.name resnet20-cifar",
     "prepare": "--data.name imagefolder --data.folder photos",
 }
@@ -72,7 +114,15 @@ def specification(kind: str, arguments: list[str]) -> Spec:
         raise UserError(in_words(str(error)), do=f"See python -m pruning {kind} --help.") from error
     if "parent" in SPECS[kind].model_fields and "parent" not in given:
         raise UserError("--parent is missing.", do="Name the run to start from: --parent RUN.")
+    if kind == "recipe":
+        given = {"title": recipes.card_of(str(given.get("name", ""))).title, **given}
     return parse({**given, "kind": kind})
+
+
+def named(kind: str, arguments: list[str]) -> list[str]:
+    """`recipe 001 …` is `recipe --name 001 …`."""
+    is_named = kind == "recipe" and arguments and not arguments[0].startswith("-")
+    return ["--name", *arguments] if is_named else arguments
 
 
 def settings_of(kind: str) -> CliSettingsSource[Any]:
@@ -86,7 +136,7 @@ def settings_of(kind: str) -> CliSettingsSource[Any]:
         add_argument_method=partial(add_argument, left_out=("--kind", *(VARIED if kind == "sweep" else ()))),
     )
     parser = source.root_parser
-    parser.usage = f"python -m pruning {kind} [OPTION …]"
+    parser.usage = f"python -m pruning {kind} {'NAME ' * (kind == 'recipe')}[OPTION …]"
     parser.epilog = "\n\n".join(notes(kind))
     says = "queue the job and return at once, instead of following it"
     parser.add_argument("--detach", action="store_true", default=argparse.SUPPRESS, help=says)
@@ -132,6 +182,8 @@ def notes(kind: str) -> Iterator[str]:
     if "pruning" in fields:
         yield "\n".join(["--pruning.spread:", *(f"  {spread:10} {says}" for spread, says in SPREADS.items())])
         yield "group names are those of python -m pruning inspect; share is always the share removed"
+    if kind == "recipe":
+        yield "\n".join(["recipes:", *(f"  {name:12} {card.title}" for name, card in RECIPES.items())])
     yield f"example: python -m pruning {kind} {EXAMPLES[kind]}"
 
 

@@ -1,12 +1,18 @@
 """What a run says, as lines for a terminal."""
 
 import time
+from collections.abc import Mapping, Sequence
 from typing import Any
 
 from pruning.channels.map import ChannelMap, Group
 from pruning.choices import Blocks
 from pruning.jobs.store import Row, State
+from pruning.recipes import Card, cost
+from pruning.recipes.outcome import Accuracy, Count
 from pruning.run import Run, read_json
+from pruning.spec import DataSettings, RecipeSpec
+
+PLACE = DataSettings(name="", folder="photos")  # stands for the user's photos where only the time is asked for
 
 
 def line(record: dict[str, Any]) -> str:
@@ -93,6 +99,57 @@ def prepared(card: dict[str, Any]) -> list[str]:
         *(f"  {name:{width}} " + " ".join(f"{n:10,}" for n in counts) for name, *counts in rows),
         *card["notes"],
     ]
+
+
+def listed(cards: Mapping[str, Card]) -> list[str]:
+    """The recipes there are, with what each takes."""
+    rows = [
+        f"  {name:12} {card.title:54} {took(RecipeSpec(name=name, data=PLACE), card)}" for name, card in cards.items()
+    ]
+    return [
+        "recipes, with the time of one seed on one CPU core:",
+        *rows,
+        "run one: python -m pruning recipe NAME [--short]",
+    ]
+
+
+def took(wish: RecipeSpec, card: Card) -> str:
+    """'about 12 min, short 1 min'."""
+    brief = wish.model_copy(update={"short": True})
+    return f"{roughly(cost.seconds(wish))}" + (f", short {roughly(cost.seconds(brief))}" if card.short else "")
+
+
+def roughly(seconds: float) -> str:
+    minutes = max(1, round(seconds / 60))
+    return f"{minutes} min" if minutes < 90 else f"{minutes / 60:.0f} h"
+
+
+def checked(counts: Sequence[Count], accuracies: Sequence[Accuracy]) -> list[str]:
+    """A recipe's outcome as two tables: exact counts, and accuracies over the seeds."""
+    width = max(map(len, (*(c.step for c in counts), *(a.step for a in accuracies))))
+    head = [f"{'counts':{width}}  {'':16}    expected    measured"]
+    body = [f"{c.step:{width}}  {c.what:16}{c.expected:12,}{measured(c):>12}  {verdict(c)}".rstrip() for c in counts]
+    told = [f"{a.step:{width}}  {share(a.reported):>8}  {seeds(a)}  {a.note}".rstrip() for a in accuracies]
+    return [*head, *body, f"{'accuracy':{width}}  reported  here", *told]
+
+
+def measured(count: Count) -> str:
+    return " ".join(f"{value:,}" for value in sorted(set(count.measured))) or "–"
+
+
+def verdict(count: Count) -> str:
+    return "" if not count.measured else "✓" if count.agrees else "differs"
+
+
+def share(value: float | None) -> str:
+    return "–" if value is None else f"{value:.2%}"
+
+
+def seeds(accuracy: Accuracy) -> str:
+    """'93.10% ± 0.40 (3 seeds)'."""
+    if accuracy.deviation is None:
+        return share(accuracy.mean)
+    return f"{share(accuracy.mean)} ± {100 * accuracy.deviation:.2f} ({len(accuracy.measured)} seeds)"
 
 
 def advised(what: str, do: str) -> str:

@@ -49,7 +49,7 @@ class Card:
     expected: tuple[Expected, ...]
     reported: tuple[Reported, ...] = ()
     image_size: int = 0  # side that a folder's photos are brought to, pixels; 0: rows of features
-    seconds: float = 0.0  # to train on one image, measured on two CPU cores
+    seconds: float = 0.0  # of one CPU core to train on one image, measured
     short_seconds: float = 0.0  # the same where the short version's images are smaller; 0: as long
     needs_folder: bool = False
 
