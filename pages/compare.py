@@ -1,10 +1,10 @@
-"""Compare: accuracy against what a network costs, over sweeps and single runs."""
+"""Compare: accuracy against what a network costs, over sweeps, recipes and single runs."""
 
 import pandas as pd
 import streamlit as st
 
 from pages.ui import cards, example, files, state, tradeoffs
-from pruning.jobs.store import Row, State
+from pruning.jobs.store import NETWORK, TREES, Row, State
 
 COLUMNS = {
     "run": st.column_config.NumberColumn("Run", width=50),
@@ -24,21 +24,22 @@ AXES = {"params": "Parameters", "macs": "MACs", "bytes": "Size", "latency": "Lat
 
 
 def family(runs: dict[str, Row]) -> list[str]:
-    """The newest sweep, or else the newest run, with all runs of its network and data set that are not sweeps."""
-    first = next((row for row in runs.values() if row.kind == "sweep"), next(iter(runs.values())))
-    alike = [n for n, row in runs.items() if row.kind != "sweep" and state.network(row.id) == state.network(first.id)]
-    return [str(first.id)] if first.kind == "sweep" else alike[:20]
+    """The newest sweep or recipe, or else the newest run, with all single runs of its network and data set."""
+    first = next((row for row in runs.values() if row.kind in TREES), next(iter(runs.values())))
+    alike = [n for n, row in runs.items() if row.kind in NETWORK and state.network(row.id) == state.network(first.id)]
+    return [str(first.id)] if first.kind in TREES else alike[:20]
 
 
 def candidates() -> dict[str, Row]:
-    """Finished runs and the sweeps that have a finished child, newest first, without a sweep's children."""
-    found = [row for row in state.rows() if row.sweep is None]
+    """Finished runs with a network, sweeps and recipes with a finished run, newest first, without those runs."""
+    found = [row for row in state.rows((*NETWORK, *TREES)) if row.sweep is None]
     return {str(row.id): row for row in found if any(state.result(n) for n in members(row))}
 
 
 def members(row: Row) -> list[int]:
-    if row.kind == "sweep":
-        return [child.id for child in state.store().children(row.id) if child.state is State.SUCCEEDED]
+    if row.kind in TREES:
+        children = state.store().children(row.id)
+        return [child.id for child in children if child.state is State.SUCCEEDED and child.kind in NETWORK]
     return [row.id] if row.state is State.SUCCEEDED else []
 
 
@@ -79,7 +80,7 @@ if not runs:
     ):
         example.start()
 else:
-    chosen = st.multiselect("Runs and sweeps", list(runs), default=family(runs), format_func=lambda n: f"{n} · {cards.title(runs[n])}",
+    chosen = st.multiselect("Runs, sweeps and recipes", list(runs), default=family(runs), format_func=lambda n: f"{n} · {cards.title(runs[n])}",
                             key="compare", persist_state="session")  # fmt: skip
     if chosen:
         compare([runs[n] for n in chosen])

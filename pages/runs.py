@@ -47,14 +47,14 @@ def everything() -> None:
     rows = state.rows()
     if not rows:
         if cards.empty(
-            f"Every training, prune and sweep will be listed here. {example.LINE}", example.BUTTON, key="fill"
+            f"Every training, prune, sweep and recipe will be listed here. {example.LINE}", example.BUTTON, key="fill"
         ):
             example.start()
         return
     found = choose(rows)
     inside = sum(row.sweep is not None for row in found)
-    if inside and not st.toggle("Show runs of sweeps", key="sweeps", bind="query-params",
-                                help=f"{inside} runs belong to sweeps and stand on the sweeps' pages."):  # fmt: skip
+    if inside and not st.toggle("Show runs of sweeps and recipes", key="sweeps", bind="query-params",
+                                help=f"{inside} runs belong to a sweep or a recipe and stand on its page."):  # fmt: skip
         found = [row for row in found if row.sweep is None]
     st.caption(overview.count_by_state(found))
     if found:

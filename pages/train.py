@@ -11,7 +11,8 @@ from pruning.errors import UserError
 from pruning.spec import DataSettings, ModelSettings, TrainSettings, TrainSpec
 
 MAIN = ["epochs", "batch_size", "optimizer", "learning_rate", "schedule", "seed"]
-MORE = [name for name in TrainSettings.model_fields if name not in MAIN]
+TUNING = ["distill", "temperature"]  # read by fine-tuning alone
+MORE = [name for name in TrainSettings.model_fields if name not in (*MAIN, *TUNING)]
 
 
 def data() -> tuple[DataSettings, bool]:

@@ -5,6 +5,7 @@ from typing import Any
 import streamlit as st
 
 from pages.ui import cards, forms, shares, state
+from pages.ui.wish import WAYS
 from pruning.amounts import written
 from pruning.jobs.store import Row
 from pruning.spec import FinetuneSpec, PruneSpec, Settings, Spec, TrainSettings, TrainSpec
@@ -47,9 +48,10 @@ def refill(spec: TrainSpec | PruneSpec) -> None:
         st.session_state.update(own)
         st.switch_page("pages/train.py", query_params={})
     wish = spec.pruning
-    fill(prune=wish, tune=spec.finetune)
-    st.session_state.update({"criterion": str(wish.criterion), "spread": wish.spread, "share": wish.share,
+    fill(prune=wish, tune=spec.finetune, **{"tune-schedule": spec.schedule})
+    st.session_state.update({"criterion": wish.criterion, "spread": wish.spread, "share": wish.share,
                              "filters": wish.filters, "blocks": wish.blocks, "tune-recalibrate_images": wish.recalibrate_images,
+                             "by": WAYS[shares.has_budget(wish)],
                              shares.key(spec.parent, wish.blocks): dict(wish.shares),
                              "prune-title": spec.title})  # fmt: skip
     st.switch_page("pages/explore.py", query_params={"run": str(spec.parent)})

@@ -45,6 +45,12 @@ STAGES = {
     "recalibrate": "Recalibrating batch norm",
     "train": "Training",
     "finetune": "Fine-tuning",
+    "shape": "Training towards the cut",
+    "mask": "Masking weights",
+    "scan": "Cutting each group alone",
+    "search": "Trying settings",
+    "audit": "Removing filters one at a time",
+    "latency": "Measuring the latency",
 }
 
 
@@ -112,8 +118,20 @@ def title(row: Row) -> str:
     """The title given to a run; a sweep's runs are told by what differs between them."""
     spec = state.specification(row.id) if row.sweep else None
     if isinstance(spec, PruneSpec):
-        return f"{CRITERIA[spec.pruning.criterion]}, {words.percent(spec.pruning.share, 0)} removed"
+        return swept(spec, str(row.title)) if is_swept(row) else str(row.title)
     return str(row.title) or f"{KINDS[row.kind]} {state.network(row.id)}"
+
+
+def is_swept(row: Row) -> bool:
+    tree = state.find(row.sweep)
+    return tree is not None and tree.kind == "sweep"
+
+
+def swept(spec: PruneSpec, given: str) -> str:
+    """'Taylor, 50 % removed', with the seed where the sweep tries several."""
+    seed = given.partition(", seed ")[2]
+    what = f"{CRITERIA[spec.pruning.criterion]}, {words.percent(spec.pruning.share, 0)} removed"
+    return f"{what}, seed {seed}" if seed else what
 
 
 def label(row: Row) -> str:
@@ -128,7 +146,13 @@ def stage(row: Row, beat: dict[str, Any]) -> str:
         return "Waiting for its turn"
     if not beat.get("stage"):
         return "Starting"
-    return STAGES.get(beat["stage"], sentence(beat["stage"]))
+    return said(beat["stage"])
+
+
+def said(name: str) -> str:
+    """A stage in words; 'step3' is 'Step 3'."""
+    number = name.removeprefix("step")
+    return f"Step {number}: training" if number.isdecimal() else STAGES.get(name, sentence(name).rstrip("."))
 
 
 def fraction(beat: dict[str, Any]) -> float:

@@ -13,6 +13,7 @@ from pages.ui import (
     charts,
     files,
     live,
+    names,
     overview,
     remarks,
     search,
@@ -21,9 +22,8 @@ from pages.ui import (
     tradeoffs,
     words,
 )
-from pages.ui.series import CRITERIA
 from pruning import proof
-from pruning.jobs.store import Row, State
+from pruning.jobs.store import NETWORK, TREES, Row, State
 from pruning.run import Run
 from pruning.spec import Settings
 
@@ -50,8 +50,8 @@ def show(row: Row) -> None:
     head(row)
     if row.state is State.FAILED:
         failed(row)
-    if row.kind == "sweep":
-        sweep(row)
+    if row.kind in TREES:
+        tree(row)
     elif not row.state.is_finished:
         live.watch(row)
         descendants(row)
@@ -79,14 +79,15 @@ def actions(row: Row) -> None:
         st.rerun()
     if row.state is State.CANCELLED and st.button("Resume", help="Goes on from its last checkpoint."):
         retry(row)
-    if row.kind != "sweep" and Run.of(row.id).channels.exists():
+    if row.kind in NETWORK and Run.of(row.id).channels.exists():
         st.page_link("pages/explore.py", label="Explore its filters", query_params={"run": str(row.id)})
     if Run.of(row.id).model.exists():
         st.page_link("pages/export.py", label="Export", query_params={"run": str(row.id)})
-    for name, number in (("Parent", row.parent), ("Sweep", row.sweep)):
+    for name, number in (("Parent", row.parent), ("Tree", row.sweep)):
         other = state.find(number)
         if other is not None:
-            cards.link(other, name, f"{name}: run {other.id}")
+            said = cards.KINDS[other.kind] if name == "Tree" else name
+            cards.link(other, name, f"{said}: run {other.id}")
     if st.button("All runs", type="tertiary"):
         st.switch_page("pages/runs.py", query_params={})
 
@@ -107,10 +108,10 @@ def failed(row: Row) -> None:
 def ended(row: Row) -> None:
     """Before and after, then curves and layers."""
     made = state.result(row.id)
-    if made and made.get("after"):
+    if made and made.get("after") and row.kind in NETWORK:
         cards.differences(made.get("before"), made["after"])
         st.caption(said(row, made))
-    if made and made.get("before"):
+    if made and made.get("before") and row.kind in NETWORK:
         st.subheader("Before and after", anchor=False)
         st.markdown(stages(made))
     if row.kind in VIEWS:
@@ -231,20 +232,36 @@ def after(row: Row) -> None:
 def settings(row: Row) -> None:
     """Every setting of the run with its title, part by part."""
     spec = state.specification(row.id)
-    parts = {n: getattr(spec, n) for n in type(spec).model_fields} if spec is not None else {}
-    for column, (part, group) in zip(
-        st.columns(3), ((n, g) for n, g in parts.items() if isinstance(g, Settings)), strict=False
-    ):
-        fields = type(group).model_fields
-        lines = [f"| {fields[n].title or n} | {words.plain(setting(getattr(group, n)))} |" for n in fields]
-        column.markdown("\n".join([f"| {PARTS.get(part, part)} | |", "|:--|:--|", *lines]))
-    if row.kind == "sweep":
-        st.caption(
-            f"Criteria: {setting(parts.get('criteria', ()))}. Shares removed: {setting(parts.get('shares', ()))}."
-        )
+    if spec is None:
+        return
+    given = {name: getattr(spec, name) for name in type(spec).model_fields if name not in ("kind", "title", "parent")}
+    parts = {PARTS.get(name, name): told(part) for name, part in given.items() if isinstance(part, Settings)}
+    own = [line(type(spec), name, value) for name, value in given.items() if not isinstance(value, Settings)]
+    columns = st.columns(3)
+    for number, (title, lines) in enumerate({cards.KINDS[row.kind]: own, **parts}.items() if own else parts.items()):
+        columns[number % 3].markdown("\n".join([f"| {title} | |", "|:--|:--|", *lines]))
 
 
-PARTS = {"data": "Data", "model": "Network", "training": "Training", "pruning": "Pruning", "finetune": "Fine-tuning"}
+def told(part: Settings) -> list[str]:
+    return [line(type(part), name, getattr(part, name)) for name in type(part).model_fields]
+
+
+def line(model: type[Settings], name: str, value: Any) -> str:
+    return f"| {model.model_fields[name].title or name} | {words.plain(setting(value))} |"
+
+
+PARTS = {
+    "data": "Data",
+    "model": "Network",
+    "training": "Training",
+    "pruning": "Pruning",
+    "schedule": "Schedule",
+    "finetune": "Fine-tuning",
+    "masking": "Masks",
+    "scan": "Scan",
+    "search": "Search",
+    "audit": "Audit",
+}
 
 
 def setting(value: Any) -> str:
@@ -257,28 +274,30 @@ def setting(value: Any) -> str:
         case tuple():
             return ", ".join(words.percent(v, 0) if isinstance(v, float) else setting(v) for v in value) or "–"
         case str():
-            return CRITERIA.get(value, value) or "–"
+            return names.of(value) or "–"
     return f"{value:g}" if isinstance(value, float) else str(value)
 
 
-def sweep(row: Row) -> None:
-    """The children of a sweep, how many have ended, and their curves."""
+def tree(row: Row) -> None:
+    """The runs of a sweep or a recipe, how many have ended, and their curves."""
     children = state.store().children(row.id)
     if not row.state.is_finished:
-        st.fragment(run_every=2)(sweep_progress)(row.id)
+        st.fragment(run_every=2)(tree_progress)(row.id)
+    if row.kind in VIEWS:
+        VIEWS[row.kind](row)
     record = tradeoffs.of([c.id for c in children], "params")
     if record.series:
-        tradeoffs.show(record, f"sweep-{row.id}", key="sweep")
-    st.subheader("Runs of this sweep", anchor=False)
-    overview.table(children, overview.SHORT, key="children")
+        tradeoffs.show(record, f"{row.kind}-{row.id}", key=row.kind)
+    st.subheader(f"Runs of this {row.kind}", anchor=False)
+    overview.table(children, overview.SHORT if row.kind == "sweep" else overview.MIXED, key="children")
 
 
-def sweep_progress(number: int) -> None:
+def tree_progress(number: int) -> None:
     children = state.store().children(number)
     done = sum(c.state.is_finished for c in children)
-    last = st.session_state.setdefault(f"sweep-{number}-done", done)
+    last = st.session_state.setdefault(f"tree-{number}-done", done)
     if done != last:
-        st.session_state[f"sweep-{number}-done"] = done
+        st.session_state[f"tree-{number}-done"] = done
         st.rerun()
     st.progress(
         done / max(1, len(children)), text=f"{done} of {len(children)} runs · {overview.count_by_state(children)}"

@@ -1,11 +1,10 @@
 """The explorer: criterion, spread and shares → the plan, its exact numbers and pictures, all without torch."""
 
 from collections.abc import Mapping, Sequence
-from typing import Any
 
 import streamlit as st
 
-from pages.ui import cards, charts, forms, launch, remarks, series, shares, state, words
+from pages.ui import cards, charts, criteria, forms, launch, remarks, series, shares, state, wish, words
 from pages.ui.shares import PAGE
 from pruning.allocate import from_settings, limits_of
 from pruning.channels.map import ChannelMap, Counts, Group
@@ -13,25 +12,17 @@ from pruning.jobs.store import Row
 from pruning.limits import Limits
 from pruning.plan import Plan
 from pruning.protect import REASON, protected
-from pruning.spec import BY_SHARE, Blocks, CriterionName, PruneSettings, Spread
-
-SPREADS = {
-    Spread.UNIFORM: "Same share of every group",
-    Spread.GROUPS: "Only chosen groups",
-    Spread.GLOBAL: "Lowest scores anywhere",
-    Spread.ISOMORPHIC: "Lowest among alike groups",
-    Spread.PER_LAYER: "n filters of every group",
-    Spread.TOTAL: "n filters anywhere",
-}
-BLOCKS = {Blocks.INSIDE: "Smaller", Blocks.WHOLE: "Fewer"}
+from pruning.ranking import remark
+from pruning.spec import Blocks, PruneSettings, Spread
 
 
 def show(row: Row) -> None:
     """Everything under the choice of a run; called in a fragment, so that a slider redraws only this."""
+    has_blocks = state.has_blocks(row.id)
     *cells, last = st.columns(
-        [1, 1.7, 1, 2.6] if state.has_blocks(row.id) else [1, 1.4, 3], gap="medium", vertical_alignment="bottom"
+        [3, 3, 1.5, 2.5] if has_blocks else [3, 3, 2.5], gap="medium", vertical_alignment="bottom"
     )
-    blocks = choose_blocks(cells[2]) if len(cells) > 2 else Blocks.INSIDE
+    blocks = Blocks(forms.field(PruneSettings(), "blocks", "blocks", into=cells[2])) if has_blocks else Blocks.INSIDE
     whole, scored = state.channels(row.id, blocks), state.scores(row.id, blocks)
     if whole is None:
         return
@@ -40,74 +31,40 @@ def show(row: Row) -> None:
         cards.problem({"what": what, "do": "Choose another run; the reasons stand below."})
         remarks.left_alone(whole, {})
         return
-    plan_for(row, whole, scored, controls(scored, whole, blocks, (cells[0], cells[1], last)))
+    asked = wish.choose(whole, blocks, (cells[0], cells[1], last))
+    scores = criteria.scores(row, whole, asked, scored)
+    if scores is not None:
+        plan_for(row, whole, scores, asked)
 
 
-def choose_blocks(into: Any) -> Blocks:
-    """How attention heads and conv groups are cut; only where the network has some."""
-    info = PruneSettings.model_fields["blocks"]
-    return Blocks(into.selectbox(info.title or "", list(BLOCKS), format_func=lambda b: BLOCKS[Blocks(b)], key="blocks",
-                                 help=info.description, bind="query-params"))  # fmt: skip
-
-
-def plan_for(row: Row, whole: ChannelMap, scored: dict[str, Any], wish: PruneSettings) -> None:
+def plan_for(row: Row, whole: ChannelMap, scores: criteria.Scores, asked: PruneSettings) -> None:
     """The plan for a wish, with its numbers and pictures, and what can be started with it."""
-    mine = protected(whole, wish.protect)
-    scores = scored.get(wish.criterion) or {"error": "the run has not scored it"}
-    if "error" in scores:
-        criterion = series.CRITERIA[wish.criterion]
-        cards.problem(
-            {"what": f"{criterion} cannot score this network: {scores['error']}", "do": "Choose another criterion."}
-        )
+    mine, scan = protected(whole, asked.protect), None
+    if warning := remark(asked):
+        st.warning(words.plain(warning))
+    if asked.spread is Spread.SENSITIVITY and (scan := wish.curves(row, whole, asked)) is None:
         return
     numbers, (left, right) = st.container(), st.columns(2, gap="large")
     bars = left.container()
     with left:
-        wish = wish.model_copy(update={"shares": shares.choose(row.id, whole, wish, closed(whole, scores, mine))})
+        own = shares.choose(row.id, whole, asked, closed(whole, scores, mine))
+        asked = asked.model_copy(update={"shares": own, "scan": scan[0] if scan else 0})
         remarks.left_alone(whole, mine)
-    plan = from_settings(whole, scores, wish)
+    plan = from_settings(whole, scores, asked, scan[1] if scan else None)
     with numbers:
         tiles(whole.counts(), plan)
+        wish.remarks(asked, plan)
     with right:
-        chosen = one_group(plan, scores, wish, bounds(plan, wish, mine))
+        chosen = one_group(plan, scores, asked, bounds(plan, asked, mine))
     with bars:
         kept(plan, chosen)
-    launch.actions(row, wish, plan)
+    launch.actions(row, asked, plan)
 
 
-def closed(whole: ChannelMap, scores: dict[str, Any], mine: Mapping[str, str]) -> dict[str, str]:
+def closed(whole: ChannelMap, scores: criteria.Scores, mine: Mapping[str, str]) -> dict[str, str]:
     """Groups that no wish reaches, and why."""
     unscored = {g.name: "not scored" for g in whole.groups if g.name not in scores}
     return unscored | dict.fromkeys(mine, REASON)
-
-
-def controls(scored: dict[str, Any], whole: ChannelMap, blocks: Blocks, cells: Sequence[Any]) -> PruneSettings:
-    """Criterion, spread and the overall wish; the rest of the settings folded."""
-    names = [str(name) for name in CriterionName if name in scored] or [str(name) for name in CriterionName]
-    start = PruneSettings(criterion=CriterionName(names[0]), filters=1, blocks=blocks)
-    first, second, third = cells
-    criterion = forms.field(start, "criterion", "criterion", options=names, into=first)
-    spread = Spread(second.selectbox("Spread", list(SPREADS), format_func=lambda s: SPREADS[Spread(s)], key="spread",
-                                     help="How the wish is spread over the groups.", bind="query-params"))  # fmt: skip
-    wish: dict[str, Any] = {"criterion": criterion, "spread": spread}
-    if spread in BY_SHARE:
-        wish["share"] = forms.field(start, "share", "share", into=third)
-    elif spread is not Spread.GROUPS:
-        wish["filters"] = forms.field(start, "filters", "filters", into=third)
-    else:
-        third.caption("Set the share of each group below; groups left at 0 % stay whole.")
-    with st.expander("Protected layers, limits and rounding"):
-        return limiting(forms.checked(start, wish), whole)
-
-
-def limiting(wish: PruneSettings, whole: ChannelMap) -> PruneSettings:
-    """What keeps groups from being cut as asked: layers left whole, bounds and multiples."""
-    layers = [layer for group in whole.groups for layer in group.layers]
-    values = {"protect": forms.field(wish, "protect", "prune-protect", options=layers)}
-    for names in (("floor", "ceiling", "keep_at_least"), ("round_to", "round_mode", "rounding", "normalise")):
-        for name, cell in zip(names, forms.grid(len(names), len(names)), strict=True):
-            values[name] = forms.field(wish, name, f"prune-{name}", into=cell)
-    return forms.checked(wish, values)
 
 
 def tiles(dense: Counts, plan: Plan) -> None:
@@ -131,7 +88,7 @@ def kept(plan: Plan, chosen: str) -> None:
     remarks.approximate(plan.channels.groups)
 
 
-def one_group(plan: Plan, scores: dict[str, Any], wish: PruneSettings, why: Mapping[str, str]) -> str:
+def one_group(plan: Plan, scores: criteria.Scores, asked: PruneSettings, why: Mapping[str, str]) -> str:
     """Scores of the chosen group with the cut, and what is cut along with it; returns its name."""
     groups = {group.name: group for group in plan.channels.groups}
     chosen = st.selectbox("Group", list(groups), key="group", format_func=lambda n: remarks.name(groups[n]) if n in groups else n,
@@ -139,10 +96,10 @@ def one_group(plan: Plan, scores: dict[str, Any], wish: PruneSettings, why: Mapp
     group = groups[chosen]
     keep = plan.keep.get(chosen, range(group.units))
     if chosen in scores:
-        curve = series.norms(chosen, wish.criterion, scores[chosen], keep)
+        curve = series.norms(chosen, asked.criterion, scores[chosen], keep)
         st.plotly_chart(charts.norms(curve), key="norms", config=charts.CONFIG)
     else:
-        st.info(f"{series.CRITERIA[wish.criterion]} has nothing to judge {words.plain(chosen)} by, so it stays whole.")
+        st.info(f"{series.CRITERIA[asked.criterion]} has nothing to judge {words.plain(chosen)} by, so it stays whole.")
     for line in facts(group, len(keep), why[chosen]):
         st.caption(words.plain(line))
     if " more" in listed(group.layers) + listed(group.coupled):
@@ -163,9 +120,9 @@ def facts(group: Group, keep: int, why: str) -> list[str]:
     return lines
 
 
-def bounds(plan: Plan, wish: PruneSettings, mine: Mapping[str, str]) -> dict[str, str]:
+def bounds(plan: Plan, asked: PruneSettings, mine: Mapping[str, str]) -> dict[str, str]:
     """Per group, why it keeps so many where a limit is the reason; `mine`: group → pattern that protects it."""
-    told = limits_of(plan.channels, wish)
+    told = limits_of(plan.channels, asked)
     own = {name: f"{REASON} ({pattern})" for name, pattern in mine.items()}
     return {name: own.get(name) or stopped(keep, told[name]) for name, keep in plan.kept().items()}
 

@@ -1,89 +1,149 @@
-"""What Explore starts: one prune with exactly the shares on the page, or a sweep of criteria × shares."""
+"""What Explore starts from a run: a prune with exactly what is on the page, a sweep, masks, a scan, a search, an audit."""
+
+from collections.abc import Callable
 
 import streamlit as st
 
-from pages.ui import cards, forms, series, state, words
+from pages.ui import audit, cards, forms, search, series, shares, state, tuning, words
 from pruning.errors import UserError
-from pruning.jobs.store import Row
+from pruning.jobs.store import Row, State
 from pruning.plan import Plan
-from pruning.spec import BY_SHARE, Blocks, CriterionName, PruneSettings, PruneSpec, Spread, SweepSpec, TrainSettings
+from pruning.spec import (
+    BY_SHARE,
+    Blocks,
+    Order,
+    PruneSettings,
+    PruneSpec,
+    Rewind,
+    ScanSettings,
+    ScanSpec,
+    Spread,
+    SweepSpec,
+)
 
-OVER = {Spread.GLOBAL: " globally", Spread.ISOMORPHIC: " among alike groups"}
+OVER = {
+    Spread.GLOBAL: " globally",
+    Spread.ISOMORPHIC: " among alike groups",
+    Spread.PERCENTILE: " percentile",
+    Spread.SENSITIVITY: " by sensitivity",
+}
 TENTHS = [i / 10 for i in range(1, 10)]
+SEEDS = list(range(10))
+SHARES = [i / 20 for i in range(1, 20)]
+PRUNE, SWEEP, SCAN = "Prune and fine-tune", "Sweep", "Scan"
+OTHERS: dict[str, Callable[[Row], None]] = {"Search": search.form, "Audit": audit.form}
 
 
 def actions(row: Row, wish: PruneSettings, plan: Plan) -> None:
-    """Prune with exactly these shares, or sweep criteria × shares."""
+    """A tab for each; what is not looked at is not drawn, so that a slider answers at once."""
     if not row.state.is_finished:
         st.caption(
-            f"Run {row.id} is not finished: scores are of the network as it starts, and a prune waits for its end."
+            f"Run {row.id} is not finished: scores are of the network as it starts, and what is started here waits for its end."
         )
-    once, many = st.tabs(["Prune and fine-tune", "Sweep"])
+    once, many, scanned, *others = st.tabs([PRUNE, SWEEP, SCAN, *OTHERS], key="start", on_change="rerun")
     with once:
         prune(row, wish, plan)
     with many:
         sweep(row, wish)
+    if scanned.open:
+        with scanned:
+            scan(row, wish)
+    for tab, form in zip(others, OTHERS.values(), strict=True):
+        if tab.open:
+            with tab:
+                form(row)
 
 
 def prune(row: Row, wish: PruneSettings, plan: Plan) -> None:
-    ready = after_cut("tune", wish)
-    name = st.text_input("Title", key="prune-title", placeholder=plan_title(wish), persist_state="session")
-    removes = bool(plan.removed())
+    ready = tuning.after_cut("tune", wish)
+    told = plan_title(wish) + (tuning.in_title(ready.schedule) if ready else "")
+    name = st.text_input("Title", key="prune-title", placeholder=told, persist_state="session") or told
+    removes = bool(plan.removed()) or bool(wish.max_latency)
     with st.container(horizontal=True, vertical_alignment="center"):
-        pressed = st.button("Prune and fine-tune", type="primary", disabled=ready is None or not removes)
+        pressed = st.button(PRUNE, type="primary", disabled=ready is None or not removes)
+        control = st.toggle("Also train the same architecture from scratch", key="tune-control",
+                            help="A second run, the control of Liu et al. 2019: fresh weights in the pruned architecture, trained as the first is fine-tuned. Is it as good, pruning found the architecture, not the weights.")  # fmt: skip
         if not removes:
             st.caption("Nothing would be removed: raise a share first.")
     if pressed and ready is not None:
-        spec = PruneSpec(title=name or plan_title(wish), parent=row.id, pruning=ready[0], finetune=ready[1])
-        cards.open_run(state.submit(spec)[0])
+        spec = PruneSpec(title=name, parent=row.id, pruning=ready.pruning, schedule=ready.schedule, finetune=ready.finetune)  # fmt: skip
+        cards.open_run(state.submit(*([spec, from_scratch(spec)] if control else [spec]))[0])
+
+
+def from_scratch(spec: PruneSpec) -> PruneSpec:
+    """The control: the same architecture with fresh weights, trained equally long."""
+    schedule = spec.schedule.model_copy(update={"rewind": Rewind.SCRATCH})
+    return spec.model_copy(update={"title": f"{spec.title}, from scratch", "schedule": schedule})
 
 
 def plan_title(wish: PruneSettings) -> str:
-    """'L1, 50 %' or 'Taylor, 7 filters anywhere'."""
-    criterion = series.CRITERIA[wish.criterion]
-    blocks = ", whole blocks" if wish.blocks is Blocks.WHOLE else ""
+    """'L1 norm, 50 %' or 'Taylor, 7 filters anywhere'."""
+    how = f"{', greedy' * (wish.order is Order.GREEDY)}{', whole blocks' * (wish.blocks is Blocks.WHOLE)}"
+    return f"{series.CRITERIA[wish.criterion]}, {amount(wish)}{how}"
+
+
+def amount(wish: PruneSettings) -> str:
+    """How much goes, in words."""
+    if shares.has_budget(wish):
+        return f"at most {budget(wish)}{OVER.get(wish.spread, '')}"
     if wish.spread in BY_SHARE:
         own = f", {words.plural(len(wish.shares), 'group')} set by hand" if wish.shares else ""
-        return f"{criterion}, {words.percent(wish.share, 0)}{OVER.get(wish.spread, '')}{own}{blocks}"
+        return f"{words.percent(wish.share, 0)}{OVER.get(wish.spread, '')}{own}"
     if wish.spread is Spread.GROUPS:
-        return f"{criterion}, {words.plural(len(wish.shares), 'group')}{blocks}"
-    where = "per group" if wish.spread is Spread.PER_LAYER else "anywhere"
-    return f"{criterion}, {words.plural(wish.filters, 'filter')} {where}{blocks}"
+        return words.plural(len(wish.shares), "group")
+    return f"{words.plural(wish.filters, 'filter')} {'per group' if wish.spread is Spread.PER_LAYER else 'anywhere'}"
 
 
-def after_cut(prefix: str, wish: PruneSettings) -> tuple[PruneSettings, TrainSettings] | None:
-    """The wish with its recalibration, and the fine-tuning; None, with the reason in words, when a setting is not allowed."""
-    first, *rest = forms.grid(5, 5)
-    start, names = TrainSettings(epochs=2), ("epochs", "batch_size", "optimizer", "learning_rate")
-    images = forms.field(wish, "recalibrate_images", f"{prefix}-recalibrate_images", into=first)
-    tuning = {n: forms.field(start, n, f"{prefix}-{n}", into=cell) for n, cell in zip(names, rest, strict=True)}
-    try:
-        return forms.checked(wish, {"recalibrate_images": images}), forms.checked(start, tuning)
-    except UserError as error:
-        cards.problem(error)
-        return None
+def budget(wish: PruneSettings) -> str:
+    parts = (
+        f"{words.short(wish.max_params)} parameters" * bool(wish.max_params),
+        f"{words.short(wish.max_macs)} MACs" * bool(wish.max_macs),
+        f"{wish.max_latency:g} ms" * bool(wish.max_latency),
+    )
+    return ", ".join(filter(None, parts))
 
 
 def sweep(row: Row, wish: PruneSettings) -> None:
-    """Every criterion × share as a run of its own."""
-    left, right = st.columns(2)
-    criteria = left.multiselect("Criteria", list(CriterionName), default=[wish.criterion], key="sweep-criteria",
+    """Every criterion × share × seed as a run of its own."""
+    left, middle, right = st.columns([3, 3, 2])
+    criteria = left.multiselect("Criteria", list(series.CRITERIA), default=[str(wish.criterion)], key="sweep-criteria",
                                 format_func=lambda c: series.CRITERIA[c])  # fmt: skip
-    shares = right.multiselect("Shares removed", TENTHS, default=TENTHS[::2], key="sweep-shares",
-                               format_func=lambda s: words.percent(s, 0))  # fmt: skip
-    ready = after_cut("sweep", wish)
-    fits = wish.spread in BY_SHARE
+    removed = middle.multiselect("Shares removed", TENTHS, default=TENTHS[::2], key="sweep-shares",
+                                 format_func=lambda s: words.percent(s, 0))  # fmt: skip
+    seeds = right.multiselect("Seeds", SEEDS, key="sweep-seeds", placeholder="As set below",
+                              help=SweepSpec.model_fields["seeds"].description)  # fmt: skip
+    ready = tuning.after_cut("sweep", wish)
+    fits = wish.spread in BY_SHARE and not shares.has_budget(wish)
     if not fits:
-        st.caption(
-            "A sweep needs a spread by share: “Same share of every group”, “Lowest scores anywhere” or “Lowest among alike groups”."
-        )
+        st.caption("A sweep tries shares: choose a spread that reads one above, and “By share”, not “By budget”.")
     elif wish.shares:
         st.caption("Groups whose share you set by hand keep it in every run of the sweep.")
-    runs = len(criteria) * len(shares)
+    runs = len(criteria) * len(removed) * max(1, len(seeds))
     start = f"Start {words.plural(runs, 'run')}"
     if not st.button(start, type="primary", disabled=not (runs and fits and ready), key="sweep-start") or ready is None:
         return
     names = ", ".join(series.CRITERIA[c] for c in criteria)
-    spec = SweepSpec(title=f"Sweep of {names}", parent=row.id, criteria=tuple(criteria), shares=tuple(shares),
-                     pruning=ready[0], finetune=ready[1])  # fmt: skip
+    spec = SweepSpec.model_validate({"title": f"Sweep of {names}", "parent": row.id, "criteria": criteria, "shares": removed, "seeds": seeds,
+                                     "pruning": ready.pruning, "schedule": ready.schedule, "finetune": ready.finetune})  # fmt: skip
     cards.open_run(state.submit(spec)[0])
+
+
+def scan(row: Row, wish: PruneSettings) -> None:
+    """How much accuracy each group alone costs, share by share."""
+    st.caption(
+        "Each group alone is cut at several shares, and the accuracy is measured on validation images: "
+        "it shows which layers are sensitive, and the spread “Equal cost in accuracy” reads it."
+    )
+    start, (first, second, third, last) = ScanSettings(criterion=wish.criterion, blocks=wish.blocks), forms.grid(4, 4)
+    values = {"criterion": forms.field(start, "criterion", "scan-criterion", into=first)}
+    values["shares"] = second.multiselect("Shares", SHARES, default=list(start.shares), key="scan-shares", help=ScanSettings.model_fields["shares"].description,
+                                          format_func=lambda s: words.percent(s, 0))  # fmt: skip
+    values |= {name: forms.field(start, name, f"scan-{name}", into=cell) for name, cell in (("images", third), ("seed", last))}  # fmt: skip
+    try:
+        ready = forms.checked(start, values)
+    except UserError as error:
+        cards.problem(error)
+        return
+    if st.button("Start the scan", type="primary", key="scan-start", disabled=row.state is State.FAILED):
+        spec = ScanSpec(title=f"Scan by {series.CRITERIA[ready.criterion]}", parent=row.id, scan=ready)
+        cards.open_run(state.submit(spec)[0])

@@ -32,6 +32,7 @@ def percent_or_none(share: float | None) -> float | None:
 
 ROWS = 20  # of a table before it scrolls
 SHORT = ["run", "state", "parameters", "accuracy", "validation", "when"]
+MIXED = ["run", "kind", *SHORT[1:]]  # where runs are of several kinds
 COLUMNS = {
     "run": st.column_config.TextColumn("Run", width=230, help="Click a title to open the run."),
     "kind": st.column_config.TextColumn("Kind", width=85),

@@ -18,7 +18,7 @@ def choose(number: int, whole: ChannelMap, wish: PruneSettings, closed: Mapping[
 
     `closed`: the groups that stay whole, and why.
     """
-    if wish.spread not in BY_GROUP:
+    if wish.spread not in BY_GROUP or has_budget(wish):
         return {}
     overall = wish.share if wish.spread is Spread.UNIFORM else 0.0
     place = key(number, wish.blocks)
