@@ -12,7 +12,8 @@ import models
 from pruning import resume, train
 from pruning.errors import UserError
 from pruning.evaluate import evaluate, loss
-from pruning.optimize import learning_rate
+from pruning.freezing import only, training_mode
+from pruning.optimize import learning_rate, scales, slim
 from pruning.precision import has_bf16, lean
 from pruning.report import FolderReport
 from pruning.run import Run, append_line, read_lines
@@ -179,3 +180,95 @@ def test_auxiliary_heads_count_three_tenths_each_or_four_tenths_alone():
 def test_learning_rates_follow_their_schedule(schedule, rates):
     settings = TrainSettings(epochs=4, learning_rate=1.0, schedule=schedule, step_epochs=2)
     assert [learning_rate(settings, epoch) for epoch in range(4)] == pytest.approx(rates, abs=1e-6)
+
+
+def test_only_the_layers_named_are_trained_and_all_can_be_afterwards(run):
+    torch.manual_seed(0)
+    before = {name: t.clone() for name, t in toy.network().state_dict().items()}
+    model = fit(run, FOUR.model_copy(update={"trained": ("5", "0.bias")}))
+    changed = {name for name, t in model.state_dict().items() if not torch.equal(t, before[name])}
+    assert changed == {"0.bias", "5.weight", "5.bias"}  # the norm keeps its running statistics as well
+    assert all(p.requires_grad for p in model.parameters())
+
+
+def test_norms_of_layers_that_are_trained_measure_and_those_frozen_before_stay_so():
+    model = toy.network()
+    model[5].bias.requires_grad_(False)
+    for trained, measures in (((), True), (("1",), True), (("1.weight",), True), (("5*",), False)):
+        with only(model, trained):
+            training_mode(model, trained)
+            assert model[1].training is measures
+            assert model[4].training
+            assert not model[5].bias.requires_grad
+    assert model[5].weight.requires_grad
+
+
+@pytest.mark.parametrize(("pattern", "near"), [("layr4*", "layer4"), ("classify", "Layers are called")])
+def test_a_pattern_that_finds_nothing_to_train_is_an_error(run, pattern, near):
+    model = nn.ModuleDict({"layer4": nn.Linear(2, 2), "stem": nn.Linear(2, 2)})
+    with pytest.raises(UserError, match="matches nothing") as caught:
+        fit(run, FOUR.model_copy(update={"trained": (pattern,)}), model=model)
+    assert near in caught.value.do
+
+
+def test_a_stopped_training_of_some_layers_resumes_bit_for_bit(run, tmp_path, monkeypatch):
+    monkeypatch.setattr(train, "SAVE_EVERY", 0.0)
+    settings = FOUR.model_copy(update={"trained": ("0", "1"), "slimming": 0.01, "early_epoch": 2})
+    whole = fit(Run(tmp_path / "whole"), settings)
+    with pytest.raises(toy.Stopped):
+        fit(run, settings, toy.Notes(stop=13))
+    torch.manual_seed(99)
+    assert toy.digest(fit(run, settings)) == toy.digest(whole)
+    early, other = (resume.read(r.early) for r in (run, Run(tmp_path / "whole")))
+    assert all(torch.equal(t, other[name]) for name, t in early.items())
+
+
+def test_slimming_adds_the_sign_of_every_scale_to_its_gradient():
+    model = toy.network()
+    model[1].weight.data = torch.tensor([1.0, -2.0, 0.0, 0.5, -0.1, 3.0])
+    model(torch.randn(4, 1, 8, 8)).square().sum().backward()
+    before = [p.grad.clone() for p in model.parameters()]
+    slim(model, 0.25)
+    added = {name: p.grad - b for (name, p), b in zip(model.named_parameters(), before, strict=True)}
+    assert torch.equal(added.pop("1.weight").sign(), torch.tensor([1.0, -1, 0, 1, -1, 1]))
+    assert not any(difference.any() for difference in added.values())
+
+
+def test_slimming_shrinks_scales(run, tmp_path):
+    sums = []
+    for slimming in (0.0, 1.0):
+        settings = TrainSettings(epochs=4, batch_size=8, optimizer=Optimizer.SGD, learning_rate=0.02, slimming=slimming)
+        sums.append(scales(fit(Run(tmp_path / str(slimming)), settings))[0].abs().sum().item())
+    assert sums[1] < 0.5 * sums[0]
+
+
+@pytest.mark.parametrize(("model", "trained"), [(nn.Sequential(nn.Flatten(), nn.Linear(64, 3)), ()), (None, ("5",))])
+def test_slimming_needs_a_batch_norm_that_learns(run, model, trained):
+    with pytest.raises(UserError, match="needs batch norms"):
+        fit(run, FOUR.model_copy(update={"slimming": 1e-4, "trained": trained}), model=model)
+
+
+def test_early_weights_are_those_after_their_epoch(run, tmp_path):
+    fit(run, FOUR.model_copy(update={"early_epoch": 1}), notes := toy.Notes())
+    torch.manual_seed(0)
+    early, data = toy.network(), toy.dataset()
+    early.load_state_dict(resume.read(run.early))
+    found = evaluate(early, data.validation_x, data.validation_y, data)
+    assert found["loss"] == pytest.approx(notes.records[0]["validation_loss"])
+    fit(Run(tmp_path / "none"))
+    assert not Run(tmp_path / "none").early.exists()
+
+
+def test_early_weights_after_the_last_epoch_cannot_be_kept(run):
+    with pytest.raises(UserError, match="early_epoch=5 comes after the last of 4 epochs"):
+        fit(run, FOUR.model_copy(update={"early_epoch": 5}))
+
+
+def test_a_resume_point_from_before_there_was_shaping_is_read(run, tmp_path, monkeypatch):
+    monkeypatch.setattr(train, "SAVE_EVERY", 0.0)
+    whole = fit(Run(tmp_path / "whole"))
+    with pytest.raises(toy.Stopped):
+        fit(run, notes=toy.Notes(stop=9))
+    state = resume.newest(run.checkpoints, "train")
+    resume.store(run.checkpoints, "train", 10**6, {name: value for name, value in state.items() if name != "shaping"})
+    assert toy.digest(fit(run)) == toy.digest(whole)
