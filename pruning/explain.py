@@ -1,6 +1,7 @@
 """What Explore shows of a network: its channel groups and every criterion's scores, written as soon as they are known."""
 
 from collections.abc import Callable, Iterable, Iterator, Mapping
+from dataclasses import dataclass
 from typing import Any
 
 import numpy as np
@@ -10,38 +11,77 @@ from torch import Tensor, nn
 from pruning import measure
 from pruning.channels.map import ChannelMap, Protected
 from pruning.channels.trace import trace
-from pruning.criteria import CRITERIA, score
+from pruning.criteria import CRITERIA, scores_of
 from pruning.criteria.units import Batch
+from pruning.criterion_cards import CARDS, Family
 from pruning.data.batches import batches
 from pruning.data.dataset import Dataset
 from pruning.errors import UserError
 from pruning.report import Report
 from pruning.run import Run, write_atomic, write_json
-from pruning.spec import Augment, Blocks, PruneSettings
+from pruning.spec import Augment, Blocks, CriterionName, PruneSettings
 
 BATCH = 32
 MOST_MACS = 10**12  # of a forward pass over the scoring images that Explore can wait for: 64 images of VGG-16
+MOST_DISTANCES = 10**10  # multiplications for the distances between all filters of every group, about a second
 FEWEST = 64  # scoring images
+LATER = "It looks at trained weights or at data: computed when the training has ended."
+ASKED = "It takes long: computed when asked for."
+
+
+@dataclass(frozen=True)
+class Images:
+    """So many scoring images; each pass over them begins anew."""
+
+    batches: Callable[[int], Iterable[Batch]]
+    count: int
+
+    def __iter__(self) -> Iterator[Batch]:
+        return iter(self.batches(self.count))
+
+
 Data = Callable[[int], Iterable[Batch]]  # so many images
-LATER = "It looks at data and at trained weights: computed when the training has ended."
 
 
 def explain(model: nn.Module, input_shape: tuple[int, ...], run: Run, report: Report, data: Data | None = None) -> None:
     """Write channels and scores, also for whole blocks where the network has some.
 
-    Criteria that look at data are left for later when there is no `data`.
+    Criteria that look at more than weights are left for later when there is no `data`; costly ones until they are asked for.
     """
     maps = maps_of(model, input_shape)
     if Blocks.WHOLE in maps:
         write_atomic(run.channels_whole, maps[Blocks.WHOLE].to_json())
     write_atomic(run.channels, maps[Blocks.INSIDE].to_json())  # last: it is what pages wait for
-    for number, (blocks, channels) in enumerate(maps.items()):
-        found: dict[str, Any] = {}
-        for done, (name, criterion) in enumerate(CRITERIA.items(), number * len(CRITERIA)):
-            report.progress("score", done, len(maps) * len(CRITERIA))
-            waits = criterion.watch is not None and data is None
-            found[name] = {"error": LATER} if waits else listed(model, channels, name, data)
-        write_json(run.explained(blocks)[1], found)
+    for done, (blocks, channels) in enumerate(maps.items()):
+        report.progress("score", done, len(maps))
+        write_json(run.explained(blocks)[1], listed(model, channels, data))
+
+
+def listed(model: nn.Module, channels: ChannelMap, data: Data | None) -> dict[str, Any]:
+    """Every criterion's scores as lists, or {"error": the sentence why there are none}."""
+    put_off = {name: reason for name in CRITERIA if (reason := waits(name, channels, has_data=data is not None))}
+    count = max(FEWEST, min(PruneSettings().score_images, MOST_MACS // max(1, channels.counts().macs)))
+    now = [name for name in CRITERIA if name not in put_off]
+    found = scores_of(model, channels, now, data=Images(data, count) if data else None)
+    return {name: in_lists(found[name]) if name in found else {"error": put_off[name]} for name in CRITERIA}
+
+
+def waits(name: CriterionName, channels: ChannelMap, *, has_data: bool) -> str:
+    """Why a criterion is not computed now, or empty."""
+    if CARDS[name].is_costly or (name is CriterionName.FPGM and distances(channels) > MOST_DISTANCES):
+        return ASKED
+    return LATER if not has_data and CARDS[name].family not in (Family.WEIGHTS, Family.CONTROL) else ""
+
+
+def distances(channels: ChannelMap) -> int:
+    """At most so many multiplications for the distances between the filters of every group."""
+    return channels.counts().params * max((group.units for group in channels.groups), default=0)
+
+
+def in_lists(found: Mapping[str, Tensor] | UserError) -> dict[str, Any]:
+    if isinstance(found, UserError):
+        return {"error": str(found)}
+    return {group: values.tolist() for group, values in found.items()}
 
 
 def maps_of(model: nn.Module, input_shape: tuple[int, ...]) -> dict[Blocks, ChannelMap]:
@@ -65,16 +105,6 @@ def channels_of(model: nn.Module, input_shape: tuple[int, ...], blocks: Blocks =
         params, macs = sum(p.numel() for p in model.parameters()), measure.macs(model, input_shape)
         size = measure.stored_bytes(model)
         return ChannelMap((), (whole,), params=((params, ()),), macs=((macs, ()),), bytes=((size, ()),))
-
-
-def listed(model: nn.Module, channels: ChannelMap, name: str, data: Data | None) -> Mapping[str, Any]:
-    """One criterion's scores as lists, or {"error": the sentence why it cannot be computed}."""
-    images = max(FEWEST, min(PruneSettings().score_images, MOST_MACS // max(1, channels.counts().macs)))
-    try:
-        found = score(model, channels, name, data=data(images) if data else None)
-    except UserError as error:
-        return {"error": str(error)}
-    return {group: values.tolist() for group, values in found.items()}
 
 
 def scoring_data(dataset: Dataset, images: int, *, seed: int, device: torch.device, report: Report) -> Iterator[Batch]:

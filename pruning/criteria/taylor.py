@@ -3,17 +3,15 @@
 Dividing each layer's scores by their L2 norm, as the paper does, is `allocate(normalise="l2")`.
 """
 
-import torch
 from torch import Tensor
 
 from pruning.criteria.units import Units
 
 
 def watch(a: Tensor, g: Tensor) -> Tensor:
-    """|mean over positions of a·∂L/∂a|, (N, C, …) → (N, C)."""
-    product = a * g
-    return (product.flatten(2).mean(2) if product.dim() > 2 else product).abs()
+    """|mean over positions of a·∂L/∂a|, (N, C, positions) → (N, C)."""
+    return (a * g).mean(2).abs()
 
 
 def score(units: Units) -> Tensor:
-    return torch.stack(list(units.seen.values())).sum(0)
+    return units.seen.sum(1)

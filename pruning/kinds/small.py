@@ -1,12 +1,17 @@
-"""Small requests: what is in a network, what is in a data set."""
+"""Small requests: what is in a network, what is in a data set, what a criterion says of a network's filters."""
 
-from pruning import data, measure, timing
-from pruning.explain import explain
-from pruning.origin import build_arguments, start
+import torch
+
+from pruning import checkpoint, data, measure, timing
+from pruning.channels.trace import trace
+from pruning.criteria import scores_of
+from pruning.explain import explain, in_lists, scoring_data
+from pruning.origin import ancestor, build_arguments, finished, start
+from pruning.precision import choose_device
 from pruning.report import Report
-from pruning.run import Run, write_atomic, write_json
-from pruning.spec import InspectSpec, PrepareSpec
-from pruning.stages import parameters
+from pruning.run import Run, read_json, write_atomic, write_json
+from pruning.spec import Device, InspectSpec, PrepareSpec, ScoreSpec
+from pruning.stages import loaded, parameters
 
 
 def inspect(spec: InspectSpec, run: Run, report: Report) -> None:
@@ -23,3 +28,16 @@ def inspect(spec: InspectSpec, run: Run, report: Report) -> None:
 
 def prepare(spec: PrepareSpec, run: Run, report: Report) -> None:
     data.prepare(spec.data, lambda done, of: report.progress("prepare", done, of))
+
+
+def score(spec: ScoreSpec, run: Run, report: Report) -> None:
+    """Write one criterion's scores of a finished run's network, or why it has none."""
+    parent = finished(spec.parent)
+    dataset, device = loaded(ancestor(parent).data, report), choose_device(Device.AUTO)
+    model = checkpoint.load(parent.model)
+    channels = trace(model, torch.zeros(2, *dataset.input_shape), blocks=spec.blocks)
+    images = scoring_data(dataset, spec.images, seed=0, device=device, report=report)
+    found = scores_of(model.to(device), channels, [spec.criterion], data=images, at=spec.score_at)
+    write_json(run.scores, {str(spec.criterion): in_lists(found[spec.criterion])})
+    nothing = {"before": None, "pruned": None, "verified": None, "epochs": 0, "seconds": 0.0}
+    write_json(run.result, nothing | {"after": read_json(parent.result)["after"], "device": device.type})
