@@ -17,6 +17,7 @@ page = st.navigation(
         st.Page("pages/home.py", title="Home", icon=":material/home:", default=True),
         st.Page("pages/train.py", title="Train", icon=":material/model_training:"),
         st.Page("pages/explore.py", title="Explore", icon=":material/tune:"),
+        st.Page("pages/recipes.py", title="Recipes", icon=":material/menu_book:"),
         st.Page("pages/runs.py", title="Runs", icon=":material/list:"),
         st.Page("pages/compare.py", title="Compare", icon=":material/scatter_plot:"),
         st.Page("pages/export.py", title="Export", icon=":material/download:"),

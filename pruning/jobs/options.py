@@ -114,9 +114,8 @@ def specification(kind: str, arguments: list[str]) -> Spec:
         raise UserError(in_words(str(error)), do=f"See python -m pruning {kind} --help.") from error
     if "parent" in SPECS[kind].model_fields and "parent" not in given:
         raise UserError("--parent is missing.", do="Name the run to start from: --parent RUN.")
-    if kind == "recipe":
-        given = {"title": recipes.card_of(str(given.get("name", ""))).title, **given}
-    return parse({**given, "kind": kind})
+    spec = parse({**given, "kind": kind})
+    return recipes.titled(spec) if isinstance(spec, RecipeSpec) else spec
 
 
 def named(kind: str, arguments: list[str]) -> list[str]:

@@ -12,6 +12,7 @@ from pruning.recipes.outcome import Accuracy, Count
 from pruning.run import Run, read_json
 from pruning.spec import DataSettings, RecipeSpec
 
+OWN = DataSettings(name="")
 PLACE = DataSettings(name="", folder="photos")  # stands for the user's photos where only the time is asked for
 
 
@@ -104,7 +105,8 @@ def prepared(card: dict[str, Any]) -> list[str]:
 def listed(cards: Mapping[str, Card]) -> list[str]:
     """The recipes there are, with what each takes."""
     rows = [
-        f"  {name:12} {card.title:54} {took(RecipeSpec(name=name, data=PLACE), card)}" for name, card in cards.items()
+        f"  {name:12} {card.title:54} {took(RecipeSpec(name=name, data=PLACE if card.needs_folder else OWN), card)}"
+        for name, card in cards.items()
     ]
     return [
         "recipes, with the time of one seed on one CPU core:",

@@ -9,7 +9,7 @@ from pruning.recipes import document_000, document_001, document_002, document_0
 from pruning.recipes.card import DENSE, Card, Expected, Reported, What
 from pruning.spec import DataSettings, MaskSpec, PruneSpec, RecipeSpec, Rewind, Spec, TrainSettings, TrainSpec
 
-__all__ = ["DENSE", "RECIPES", "Card", "Expected", "Reported", "Step", "What", "card_of", "steps"]
+__all__ = ["DENSE", "RECIPES", "Card", "Expected", "Reported", "Step", "What", "card_of", "is_short", "steps", "titled"]
 
 RECIPES: dict[str, Card] = {
     "000-1": document_000.PART_1,
@@ -55,6 +55,11 @@ def steps(wish: RecipeSpec) -> list[Step]:
     if wish.control:
         named |= dict(controls(card, wish, named))
     return list(seeded(named, wish.seeds))
+
+
+def titled(wish: RecipeSpec) -> RecipeSpec:
+    """With the card's title, where none is given."""
+    return wish.model_copy(update={"title": wish.title or card_of(wish.name).title + " (short)" * is_short(wish)})
 
 
 def images_of(card: Card, wish: RecipeSpec) -> DataSettings:

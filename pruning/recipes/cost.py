@@ -1,9 +1,13 @@
 """How long a recipe takes, before it is run: images × epochs × seconds an image, and what every run takes besides."""
 
-from pruning.recipes import Step, card_of, is_short, steps
+from collections.abc import Iterable, Mapping
+from typing import Any
+
+from pruning.recipes import DENSE, Step, card_of, is_short, steps
 from pruning.spec import MaskSpec, PruneSpec, RecipeSpec, TrainSpec
 
 IMAGES = {"mnist": 60_000, "fashion-mnist": 60_000, "fashion-mnist-sample": 6_000, "cifar10": 50_000, "iris": 120}
+SIDES = {"mnist": 28, "fashion-mnist": 28, "fashion-mnist-sample": 28, "cifar10": 32, "iris": 0}  # pixels
 PHOTOS = 2_000  # of a folder that has not been counted
 BESIDES = 8.0  # seconds a run: start, scores, check, latency; of one CPU core
 
@@ -16,7 +20,20 @@ def seconds(wish: RecipeSpec, *, images: int | None = None, pace: float | None =
     """
     card, whole = card_of(wish.name), steps(wish)
     each = pace or (card.short_seconds if is_short(wish) else 0) or card.seconds
-    return sum(BESIDES + epochs * each * used(whole, images) for epochs in map(epochs_of, whole))
+    return float(sum(BESIDES + epochs * each * used(whole, images) for epochs in map(epochs_of, whole)))
+
+
+def pace(wish: RecipeSpec, ended: Iterable[tuple[TrainSpec, Mapping[str, Any]]]) -> float | None:
+    """Seconds of training an image, as a finished training (with its result.json) of the same network measured it here."""
+    own = next(step.spec for step in steps(wish) if isinstance(step.spec, TrainSpec))
+    for spec, result in ended:
+        if result["epochs"] and shape(spec) == shape(own) and spec.data.name in IMAGES:
+            return float(result["seconds"]) / float(result["epochs"]) / used([Step(DENSE, 0, spec)], None)
+    return None
+
+
+def shape(spec: TrainSpec) -> tuple[str, int]:
+    return spec.model.name, spec.data.image_size or SIDES.get(spec.data.name, 0)
 
 
 def used(whole: list[Step], images: int | None) -> float:

@@ -43,6 +43,7 @@ PART_1 = Card(
     expected=params({DENSE: 6_810, "1 filter removed": 5_110}),
     reported=(Reported("1 filter removed", 0.95, "86 % with the filter masked, before fine-tuning"),),
     image_size=28,
+    seconds=4e-5,
 )
 PART_2 = Card(
     title="000 part 2: two filters of each convolution on MNIST",
@@ -58,6 +59,7 @@ PART_2 = Card(
         Reported("2 filters of each removed", 0.95, "8 % right after its surgery, which re-drew weights at random"),
     ),
     image_size=28,
+    seconds=1.4e-4,
 )
 
 AMOUNTS = {0.25: 24, 0.5: 48, 0.75: 72, 0.9: 86}  # share → weights masked of the 96
@@ -84,4 +86,5 @@ WEIGHTS = Card(
         Expected(DENSE, What.PARAMS, 113),
         *(Expected(f"{percent(amount)} of the weights masked", What.ZEROS, n) for amount, n in AMOUNTS.items()),
     ),
+    seconds=8e-5,
 )

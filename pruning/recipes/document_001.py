@@ -36,4 +36,5 @@ CARD = Card(
         Expected("7 filters removed", What.REMOVED, 7),
     ),
     image_size=28,
+    seconds=2.2e-4,
 )

@@ -50,5 +50,7 @@ CARD = Card(
         Expected("2,560 filters removed", What.REMOVED, 2_560),
     ),
     image_size=224,
+    seconds=1.6,
+    short_seconds=0.15,
     needs_folder=True,
 )

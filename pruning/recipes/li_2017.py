@@ -49,6 +49,7 @@ def row(
     dense: Counts,
     pruned: Counts,
     errors: tuple[float, float],
+    seconds: float,
     training: TrainSettings = TRAINING,
 ) -> Card:
     """One row; `errors` in percent of the test images, before and after."""
@@ -72,6 +73,7 @@ def row(
         ),
         reported=tuple(Reported(step, round(1 - error / 100, 4)) for step, error in zip(counts, errors, strict=True)),
         image_size=32,
+        seconds=seconds,
     )
 
 
@@ -83,6 +85,7 @@ VGG_16_A = row(
     dense=(313_463_808, 14_991_946),
     pruned=(206_279_680, 5_399_690),
     errors=(6.75, 6.60),
+    seconds=2.1e-2,
     training=TRAINING.model_copy(update={"learning_rate": 0.05, "weight_decay": 5e-4}),
 )
 RESNET_56_A = row(
@@ -93,6 +96,7 @@ RESNET_56_A = row(
     dense=(125_485_696, 853_018),
     pruned=(112_435_840, 773_336),
     errors=(6.96, 6.90),
+    seconds=1.2e-2,
 )
 RESNET_56_B = row(
     "ResNet-56-B",
@@ -102,6 +106,7 @@ RESNET_56_B = row(
     dense=(125_485_696, 853_018),
     pruned=(90_907_264, 735_712),
     errors=(6.96, 6.94),
+    seconds=1.2e-2,
 )
 RESNET_110_A = row(
     "ResNet-110-A",
@@ -111,6 +116,7 @@ RESNET_110_A = row(
     dense=(252_887_680, 1_727_962),
     pruned=(212_779_648, 1_688_522),
     errors=(6.47, 6.45),
+    seconds=2.4e-2,
 )
 RESNET_110_B = row(
     "ResNet-110-B",
@@ -120,4 +126,5 @@ RESNET_110_B = row(
     dense=(252_887_680, 1_727_962),
     pruned=(155_124_352, 1_168_424),
     errors=(6.47, 6.70),
+    seconds=2.4e-2,
 )

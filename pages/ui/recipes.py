@@ -1,0 +1,211 @@
+"""A recipe as a card: what it does, what must come out beside what came out here, what it costs, and the buttons that run it."""
+
+import streamlit as st
+
+from pages.ui import cards, state, words
+from pruning.errors import UserError
+from pruning.jobs import known
+from pruning.jobs.store import Row, State
+from pruning.recipes import RECIPES, Card, cost, is_short, titled
+from pruning.recipes import steps as steps_of
+from pruning.recipes.outcome import Accuracy, Count, accuracies, counts, ended
+from pruning.run import Run, data_home
+from pruning.spec import DataSettings, RecipeSpec, TrainSpec
+
+LINE = (
+    "Counts are exact: a tick says that a finished run here has the very number. The short version keeps the network and "
+    "so the counts, on fewer images and for one epoch; its accuracy is not to be compared."
+)
+PLACES = {  # data set → its folder in PRUNING_DATA, what is downloaded
+    "mnist": ("MNIST/raw", "MNIST, 12 MB"),
+    "fashion-mnist": ("FashionMNIST/raw", "Fashion-MNIST, 31 MB"),
+    "cifar10": ("cifar-10-batches-py", "CIFAR-10, 170 MB"),
+}
+
+
+def parts() -> dict[str, list[str]]:
+    """Titles of the page's parts with the recipes in them."""
+    documents = [name for name in RECIPES if name.startswith("0")]
+    return {"Source documents": documents, "Li et al. 2017, Table 1": [n for n in RECIPES if n not in documents]}
+
+
+def trees() -> dict[str, list[Row]]:
+    """Every recipe's trees, newest first."""
+    found: dict[str, list[Row]] = {}
+    for row in state.rows(kinds=["recipe"]):
+        spec = state.specification(row.id)
+        if isinstance(spec, RecipeSpec):
+            found.setdefault(spec.name, []).append(row)
+    return found
+
+
+def show(name: str, made: list[Row]) -> None:
+    """One recipe's card; `made`: its trees, newest first."""
+    card, row = RECIPES[name], chosen(made)
+    with st.container(border=True):
+        head(card, row)
+        st.markdown(words.plain(card.does))
+        tables(card, row)
+        if row is not None:
+            ended_or_not(row)
+        start(name, card)
+
+
+def head(card: Card, row: Row | None) -> None:
+    with st.container(horizontal=True, vertical_alignment="center"):
+        st.markdown(f"**{words.plain(card.title)}**", width="content")
+        if row is not None:
+            cards.badge(row.state)
+    st.caption(f"[{card.source}]({card.link})")
+
+
+def chosen(made: list[Row]) -> Row | None:
+    """The tree that a card shows: the newest that is under way, else the newest full one that ended well, else the newest."""
+    active = [row for row in made if not row.state.is_finished]
+    full = [row for row in made if row.state is State.SUCCEEDED and not is_short(wish_of(row))]
+    return next(iter([*active, *full, *made]), None)
+
+
+def wish_of(row: Row) -> RecipeSpec:
+    spec = state.specification(row.id)
+    assert isinstance(spec, RecipeSpec)
+    return spec
+
+
+def tables(card: Card, row: Row | None) -> None:
+    """Counts with ticks and accuracies over the seeds; of no tree yet, what is expected."""
+    wish = None if row is None else wish_of(row)
+    found = ended(wish, [Run.of(r.id) for r in state.store().children(row.id)]) if wish and row else {}
+    st.markdown(count_table(counts(card, found)))
+    told = accuracies(card, found)
+    if told:
+        st.markdown(accuracy_table(told, short=wish is not None and is_short(wish)))
+    for line in told:
+        if line.note:
+            st.caption(words.plain(f"{line.step}: {line.note}."))
+
+
+def count_table(lines: list[Count]) -> str:
+    """Markdown: step, what is counted, expected, measured with a tick."""
+    rows = [f"| {line.step} | {line.what} | {words.count(line.expected)} | {measured(line)} |" for line in lines]
+    return "\n".join(["| Step | Count | Expected | Here |", "|:--|:--|--:|--:|", *rows]).replace(" %", "\u00a0%")
+
+
+def measured(line: Count) -> str:
+    """'3,052 ✓', or what differs; a sign as well as a colour."""
+    if not line.measured:
+        return "–"
+    values = ", ".join(words.count(value) for value in sorted(set(line.measured)))
+    return f"{values}\u00a0:green[:material/check:]" if line.agrees else f"{values}\u00a0:red[:material/close: differs]"
+
+
+def accuracy_table(lines: list[Accuracy], *, short: bool) -> str:
+    """Markdown: step, reported, mean ± standard deviation over the seeds."""
+    here = "Here, short version" if short else "Here"
+    rows = [f"| {line.step} | {words.percent(line.reported)} | {seeds(line)} |" for line in lines]
+    return "\n".join([f"| Test accuracy | Reported | {here} |", "|:--|--:|--:|", *rows]).replace(" %", "\u00a0%")
+
+
+def seeds(line: Accuracy) -> str:
+    if line.deviation is None:
+        return words.percent(line.mean)
+    return f"{100 * (line.mean or 0):.2f} ± {100 * line.deviation:.2f} % (n\u00a0=\u00a0{len(line.measured)})"
+
+
+def ended_or_not(row: Row) -> None:
+    """How far the tree is, or how it ended, and the way to its page."""
+    if not row.state.is_finished:
+        st.fragment(run_every=2)(progress)(row.id)
+    elif row.state is State.FAILED and row.error:
+        st.caption(f":red[:material/error: {words.plain(row.error['what'])}] Its page says why.")
+    cards.link(row, "recipe", f"Open run {row.id}" + (" (short version)" if is_short(wish_of(row)) else ""))
+
+
+def progress(number: int) -> None:
+    """Runs that have ended, of all; the page is drawn anew with each."""
+    runs = state.store().children(number)
+    done = sum(run.state.is_finished for run in runs)
+    if st.session_state.setdefault(f"recipe-{number}-done", done) != done:
+        st.session_state[f"recipe-{number}-done"] = done
+        st.rerun()
+    st.progress(done / max(1, len(runs)), text=f"{done} of {words.plural(len(runs), 'run')}")
+
+
+def start(name: str, card: Card) -> None:
+    """Cost, options and the two buttons."""
+    with st.container(horizontal=True, vertical_alignment="center"):
+        run = st.button("Run", key=f"run-{name}", help=f"All of it: {card.title}.")
+        short = card.short is not None and st.button("Short version", key=f"short-{name}", help="One epoch each.")
+        with st.popover("Options", type="tertiary"):
+            wish = options(name, card)
+    st.caption(words.plain(cost_of(wish, card)))
+    if run or short:
+        begin(wish.model_copy(update={"short": bool(short)}))
+
+
+def options(name: str, card: Card) -> RecipeSpec:
+    """Seeds, control, folder and checkpoint, as this card takes them."""
+    count = st.number_input(
+        "Seeds", 1, 20, 1, key=f"seeds-{name}", help="The whole recipe once for each: mean and spread."
+    )
+    control = st.toggle("Control", key=f"control-{name}", help="Also train every pruned architecture from fresh weights, for as "
+                        "many epochs as the dense network (Liu 2019).")  # fmt: skip
+    folder = weights = ""
+    if card.image_size:
+        folder = st.text_input("Folder or ZIP file of photos", key=f"folder-{name}",
+                               help="train/CLASS/* and test/CLASS/*, instead of the recipe's own images.")  # fmt: skip
+        weights = st.text_input(
+            "Checkpoint", key=f"weights-{name}", help="Trained weights instead of the first training."
+        )
+    return RecipeSpec(name=name, seeds=tuple(range(int(count))), control=control, weights=weights,
+                      data=DataSettings(name="", folder=folder))  # fmt: skip
+
+
+def begin(wish: RecipeSpec) -> None:
+    """Queue the tree and show its page; what keeps it from starting is said on the card."""
+    try:
+        known.check(wish)
+        cards.open_run(state.submit(titled(wish))[0])
+    except UserError as error:
+        cards.problem(error)
+
+
+def cost_of(wish: RecipeSpec, card: Card) -> str:
+    """'About 12 min here; short version about 1 min', and what is downloaded or needed first."""
+    if card.needs_folder and not wish.data.folder:
+        return "Needs a folder of photos: name it under Options."
+    whole, brief = (timed(wish.model_copy(update={"short": short})) for short in (False, True))
+    told = [whole.capitalize() + (f"; short version {brief}" if card.short else "")]
+    return ". ".join([*told, *first(wish)]) + "."
+
+
+def timed(wish: RecipeSpec) -> str:
+    done = ((row, state.result(row.id)) for row in state.rows(kinds=["train"], states=[State.SUCCEEDED]))
+    trained = [
+        (spec, made) for row, made in done if made and isinstance(spec := state.specification(row.id), TrainSpec)
+    ]
+    pace = cost.pace(wish, trained)
+    where = "here" if pace else "on one CPU core"
+    return f"{words.roughly(cost.seconds(wish, pace=pace))} {where}"
+
+
+def first(wish: RecipeSpec) -> list[str]:
+    """What is downloaded before it starts: for the full version alone, or for both."""
+    full, brief = (needed(wish.model_copy(update={"short": short})) for short in (False, True))
+    if not full:
+        return []
+    offline = "; offline, name a folder or ZIP file of its photos under Options" if brief else ""
+    return [f"{'Downloads' if brief else 'The full version downloads'} {full} first{offline}"]
+
+
+def needed(wish: RecipeSpec) -> str:
+    """The data set that is not here yet, with its size."""
+    data = next(step.spec.data for step in steps_of(wish) if isinstance(step.spec, TrainSpec))
+    place, title = PLACES.get(data.name, ("", ""))
+    return title if place and not (data_home() / place).is_dir() else ""
+
+
+def outcome(row: Row) -> None:
+    """A tree's own page: what must come out beside what came out."""
+    st.subheader("Expected and measured", anchor=False)
+    tables(RECIPES[wish_of(row).name], row)
