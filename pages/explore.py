@@ -18,7 +18,8 @@ def explore(number: int) -> None:
 
 
 cards.header("Explore", "See what each share costs and saves, before anything is cut.",
-             "Group", "Share", "Spread", "Isomorphic", "Blocks", "Criterion", "L1", "L2", "Taylor", "BN scale", "Protected", "Approximate", "MACs")  # fmt: skip
+             "Group", "Criterion", "Share", "Spread", "Budget", "Percentile", "Sensitivity", "Greedy", "Blocks", "Protected", "Approximate",
+             "Schedule", "Rewinding", "Lottery ticket", "Distillation", "MACs")  # fmt: skip
 runs = state.explorable()
 if not runs:
     what = "Sliders, exact sizes and the scores of every filter will be here, once a network has been trained or is being trained."

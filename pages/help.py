@@ -23,15 +23,16 @@ cards.header("Help", "The terms that the pages use, where your files lie, and wh
 wanted = st.text_input("Find a term", key="term", placeholder="Taylor", type="search").lower()
 names = [name for name, term in TERMS.items() if wanted in f"{name} {term.meaning}".lower()]
 if names:
-    cards.definitions(names)
+    with st.container(height=480 if len(names) > 12 else "content", border=False):
+        cards.definitions(names)
 else:
     st.info(f"No term fits “{wanted}”.")
 st.subheader("Limits", anchor=False)
 st.markdown(
-    "- Pruning removes whole filters; single weights stay.\n"
+    "- Pruning removes whole filters. Masks set single weights to zero instead: nothing gets smaller by them, and their runs say so.\n"
     "- An operation that the engine does not know keeps its channels whole, and Explore says so under *Protected layers*.\n"
     "- Latency is measured on this machine, one image at a time; other machines differ.\n"
-    "- Accuracies are of one seed; repeat a run with other seeds before you draw conclusions from a point."
+    "- An accuracy is of one seed; sweeps and recipes repeat runs with others: do that before you draw conclusions from a point."
 )
 st.subheader("Environment", anchor=False)
 st.code(environment(), language=None)

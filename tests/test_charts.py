@@ -6,11 +6,13 @@ import zipfile
 import pytest
 from streamlit.testing.v1 import AppTest
 
-from pages.ui import charts, files, series, tradeoffs
+from pages.ui import charts, files, names, series, tradeoffs
 from pages.ui.series import Bars, Norms, Point, Series, Tradeoff
+from pages.ui.terms import TERMS
 from pruning.channels.map import ChannelMap, Group
 from pruning.plan import Plan
 from pruning.run import Run
+from pruning.spec import CriterionName, Curve, MaskStructure, Rewind, Spread, When
 
 NETWORK = ChannelMap((Group("conv1", 3, ("conv1",), ()), Group("conv2", 4, ("conv2",), ())), (), (), (), ())
 EPOCH = {"train_loss": 2, "validation_loss": 1, "train_accuracy": 0.5, "validation_accuracy": 0.25}
@@ -148,3 +150,14 @@ def test_a_form_says_in_words_what_is_not_allowed():
     app = AppTest.from_function(one_setting, default_timeout=30).run()
     app.number_input[0].set_value(0.0).run()
     assert app.error[0].value.startswith("learning_rate=0.0 is not allowed: it should be greater than 0")
+
+
+@pytest.mark.parametrize("choice", [CriterionName, Spread, When, Curve, Rewind, MaskStructure])
+def test_every_choice_is_a_term_of_the_glossary(choice):
+    assert [member for member in choice if names.of(member) not in TERMS] == []
+
+
+def test_no_two_criteria_look_alike_in_a_chart():
+    alone = [Series(title, TRADE.series[0].points) for title in series.CRITERIA.values()]
+    drawn = charts.tradeoff(Tradeoff("t", "MACs", tuple(alone))).data
+    assert len({(line.line.color, line.line.dash, line.marker.symbol) for line in drawn}) == len(CriterionName)

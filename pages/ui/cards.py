@@ -80,7 +80,7 @@ def definitions(names: Sequence[str]) -> None:
     for name in names:
         term = TERMS[name]
         source = f" [{term.paper}]({term.link})" if term.link else ""
-        st.markdown(f"**{name}.** {term.meaning}{source}")
+        st.markdown(f"**{words.plain(name)}.** {words.plain(term.meaning)}{source}")
 
 
 def empty(what: str, button: str, *, key: str) -> bool:
