@@ -2,21 +2,24 @@
 
 import math
 from collections.abc import Callable, Iterable, Mapping
+from dataclasses import dataclass
 from typing import Any
 
 import numpy as np
 from numpy.typing import NDArray
 
+from pruning.budget import Budget, Kept, solve
 from pruning.channels.map import ChannelMap
+from pruning.curves import Curves, losses
 from pruning.errors import UserError
-from pruning.limits import Amount, Limits, in_unit_interval, known, known_group, limits
+from pruning.limits import Amount, Limits, known, limits
 from pruning.plan import Plan
 from pruning.protect import protected
 from pruning.ranking import Vector, classes, lowest
+from pruning.refusals import Filters, check, named, refuse_idle, refuse_unscored
 from pruning.spec import BY_SHARE, Normalise, PruneSettings, Rounding, Spread
 
 Scores = Mapping[str, Any]  # group -> (units,) tensor, array or list; low is removed first
-Filters = int | Mapping[str, int] | None
 
 
 def allocate(
@@ -35,23 +38,28 @@ def allocate(
     round_to: int = 1,
     round_mode: str = "nearest",
     protect: Iterable[str] = (),
+    max_params: int = 0,
+    max_macs: int = 0,
+    curves: Curves | None = None,
 ) -> Plan:
     """Spread a wish over the groups and keep the best units of each.
 
-    `share` of every group (`spread="uniform"`), of all units (`"global"`) or of every class of groups with the same structure
-    (`"isomorphic"`); `shares` for single groups, on top of `share` or alone (others stay whole); `filters` = n of every
-    group (`"per-layer"`), of all (`"total"`), or per group by name. Groups without scores stay whole.
+    `share` of every group (`spread="uniform"`), of all units (`"global"`, or `"sensitivity"`: so that each group alone would
+    lose equally much accuracy by its `curves`), of every class of groups with the same structure (`"isomorphic"`), or what
+    scores below the `share`-th quantile of its group (`"percentile"`); `shares` for single groups, on top of `share` or alone
+    (others stay whole); `filters` = n of every group (`"per-layer"`), of all (`"total"`), or per group by name. Groups
+    without scores stay whole. `max_params`, `max_macs`: a budget, which finds the smallest share that meets it.
 
     `protect`: names or patterns of layers whose groups stay whole, whatever else is asked; shares and numbers count over the
     rest. `floor`, `ceiling`: units that a group keeps at least and at most, for all or by name; `keep_at_least`: share of
     each group that stays. `round_to`: a cut group keeps a multiple of it (`round_mode` nearest, up, down), which comes last, so
     that a number over all groups is then met only nearly. Raises UserError for what cannot be, and for unknown names.
     """
-    spread = spread or default_spread(share, filters)
+    spread, budget = spread or default_spread(share, filters, max_params or max_macs), Budget(max_params, max_macs)
     check(channels, scores, share, shares or {}, filters)
     known("normalise", normalise, Normalise)
     known("rounding", rounding, Rounding)
-    refuse_idle(spread, share, shares, filters, ceiling)
+    refuse_idle(spread, share, shares, filters, ceiling, has_budget=bool(budget), has_curves=curves is not None)
     untouched = protected(channels, protect)
     allowed = limits(channels, floor=floor, ceiling=ceiling, keep_at_least=keep_at_least, round_to=round_to,
                      round_mode=round_mode, protected=untouched)  # fmt: skip
@@ -61,21 +69,59 @@ def allocate(
         if g.name in scores and g.name not in untouched
     }
     refuse_unscored({*named(shares), *named(filters), *named(ceiling)} - {*vectors, *untouched})
-    if spread in RANKED:
-        removed: dict[str, int] = {}
-        for names in classes(channels, vectors) if spread == Spread.ISOMORPHIC else [list(vectors)]:
-            part = {name: vectors[name] for name in names}
-            removed |= lowest(part, wanted(part, spread, share, filters, rounding), normalise, allowed)
-    else:
-        removed = counts(vectors, spread, share, shares or {}, filters, rounding)
-    return plan(channels, vectors, removed, allowed)
+    wish = Wish(Spread(spread), shares or {}, filters, normalise, rounding)
+    sizes = sizing(channels, vectors, allowed, wish, curves or {})
+    kept = solve(channels, sizes, allowed, budget) if budget else sizes(share)
+    return Plan(channels, {name: best(v, kept[name]) for name, v in vectors.items() if kept[name] < len(v)})
 
 
-RANKED = (Spread.GLOBAL, Spread.ISOMORPHIC, Spread.TOTAL)  # the lowest scores of several groups go first
+@dataclass(frozen=True)
+class Wish:
+    """What is asked for, but for the overall share."""
+
+    spread: Spread
+    shares: Mapping[str, float]
+    filters: Filters
+    normalise: str
+    rounding: str
 
 
-def from_settings(channels: ChannelMap, scores: Scores, settings: PruneSettings) -> Plan:
-    """The plan that a form's settings ask for."""
+def sizing(
+    channels: ChannelMap, vectors: Mapping[str, Vector], allowed: Mapping[str, Limits], wish: Wish, curves: Curves
+) -> Callable[[float | None], Kept]:
+    """From the overall share to the units that each group keeps, within its limits."""
+    normalise = Normalise.NONE if wish.spread is Spread.SENSITIVITY else wish.normalise
+    together = [(part, lowest(part, normalise, allowed)) for part in ranked(channels, vectors, wish, curves)]
+    alone = {} if together else {name: np.sort(v) for name, v in vectors.items()}
+
+    def sizes(share: float | None) -> Kept:
+        removed = counts(alone, wish, share)
+        for part, taken in together:
+            removed |= taken(wanted(part, wish, share))
+        return {name: allowed[name].kept(len(v) - removed.get(name, 0)) for name, v in vectors.items()}
+
+    return sizes
+
+
+def ranked(
+    channels: ChannelMap, vectors: Mapping[str, Vector], wish: Wish, curves: Curves
+) -> list[Mapping[str, Vector]]:
+    """The groups whose units go in one order, with what orders them; empty where each group goes by itself."""
+    if wish.spread is Spread.ISOMORPHIC:
+        return [{name: vectors[name] for name in names} for names in classes(channels, vectors)]
+    if wish.spread is Spread.SENSITIVITY:
+        refuse_unscanned(set(vectors) - set(curves))
+        return [{name: losses(curves[name], len(v)) for name, v in vectors.items()}]
+    return [vectors] if wish.spread in (Spread.GLOBAL, Spread.TOTAL) else []
+
+
+def refuse_unscanned(names: set[str]) -> None:
+    if names:
+        raise UserError(f"the scan knows nothing of {', '.join(sorted(names))}", do="Scan this network.")
+
+
+def from_settings(channels: ChannelMap, scores: Scores, settings: PruneSettings, curves: Curves | None = None) -> Plan:
+    """The plan that a form's settings ask for, but for what needs the network: greedy order, and a budget on latency."""
     uses_shares = settings.spread in (Spread.UNIFORM, Spread.GROUPS)
     return allocate(
         channels,
@@ -92,6 +138,9 @@ def from_settings(channels: ChannelMap, scores: Scores, settings: PruneSettings)
         round_to=settings.round_to,
         round_mode=settings.round_mode,
         protect=settings.protect,
+        max_params=settings.max_params,
+        max_macs=settings.max_macs,
+        curves=curves,
     )
 
 
@@ -115,100 +164,36 @@ def ceiling_of(settings: PruneSettings) -> Amount | None:
     return settings.ceiling or None
 
 
-def named(wish: Mapping[str, float] | int | None) -> set[str]:
-    """Groups of which something is wanted by name."""
-    return {name for name, value in wish.items() if value} if isinstance(wish, Mapping) else set()
-
-
-def refuse_unscored(names: set[str]) -> None:
-    if names:
-        raise UserError(
-            f"there are no scores for {', '.join(sorted(names))}", do="Choose a criterion that scores this group."
-        )
-
-
-def refuse_idle(
-    spread: str, share: float | None, shares: Mapping[str, float] | None, filters: Filters, ceiling: Amount | None
-) -> None:
-    """Raise UserError for a spread that is none, or a wish that it would not read."""
-    by_name = shares is not None or isinstance(filters, Mapping)
-    reads = {
-        Spread.UNIFORM: share is not None or bool(shares) or isinstance(filters, Mapping),
-        Spread.GROUPS: share is None and (by_name or ceiling is not None),
-        Spread.GLOBAL: share is not None and not shares,
-        Spread.ISOMORPHIC: share is not None and not shares,
-        Spread.PER_LAYER: isinstance(filters, int) and not shares,
-        Spread.TOTAL: isinstance(filters, int) and not shares,
-    }
-    known("spread", spread, Spread)
-    if not reads[Spread(spread)]:
-        raise UserError(f"spread={str(spread)!r} does not go with what was given", do=NEEDS[Spread(spread)])
-
-
-NEEDS = {
-    Spread.UNIFORM: "Give share=, the share to remove of every group.",
-    Spread.GROUPS: "Give shares=, filters= or ceiling=, by group name, and no overall share.",
-    Spread.GLOBAL: "Give share=, the share to remove of all units, and no shares of single groups.",
-    Spread.ISOMORPHIC: "Give share=, the share to remove of every class of groups, and no shares of single groups.",
-    Spread.PER_LAYER: "Give filters=, the number to remove of every group.",
-    Spread.TOTAL: "Give filters=, the number to remove over all groups.",
-}
-
-
-def check(
-    channels: ChannelMap, scores: Scores, share: float | None, shares: Mapping[str, float], filters: Filters
-) -> None:
-    counted = filters if isinstance(filters, Mapping) else {}
-    for name in (*shares, *counted):
-        known_group(channels, name)
-    for what, value in (("share", share), *((f"share of {n}", s) for n, s in shares.items())):
-        if value is not None:
-            in_unit_interval(what, value, "Give the share to remove, e.g. 0.5 for half.")
-    for what, n in (*counted.items(), ("filters", filters if isinstance(filters, int) else 0)):
-        if n < 0:
-            raise UserError(f"{what}={n} filters cannot be removed", do="Give a number of filters ≥ 0.")
-    for group in channels.groups:
-        if len(found := scores.get(group.name, range(group.units))) != group.units:
-            what = f"there are {len(found)} scores of {group.name}, which has {group.units} units"
-            raise UserError(what, do="Score this network.")
-
-
-def default_spread(share: float | None, filters: Filters) -> Spread:
+def default_spread(share: float | None, filters: Filters, budget: int) -> Spread:
     if filters is not None and not isinstance(filters, Mapping):
         return Spread.PER_LAYER
-    return Spread.UNIFORM if share is not None else Spread.GROUPS
+    return Spread.UNIFORM if share is not None or budget else Spread.GROUPS
 
 
-def wanted(vectors: Mapping[str, Vector], spread: str, share: float | None, filters: Filters, rounding: str) -> int:
+def wanted(vectors: Mapping[str, Vector], wish: Wish, share: float | None) -> int:
     """Units to remove over these groups together."""
-    if spread == Spread.TOTAL and isinstance(filters, int):
-        return filters
-    return whole(share, sum(map(len, vectors.values())), rounding)
+    if wish.spread is Spread.TOTAL and isinstance(wish.filters, int):
+        return wish.filters
+    return whole(share, sum(map(len, vectors.values())), wish.rounding)
 
 
-def counts(
-    vectors: Mapping[str, Vector],
-    spread: str,
-    share: float | None,
-    shares: Mapping[str, float],
-    filters: Filters,
-    rounding: str,
-) -> dict[str, int]:
-    """Units to remove per group, before the limits."""
-    if isinstance(filters, Mapping):
-        return dict(filters)
-    if spread == Spread.PER_LAYER:
-        return dict.fromkeys(vectors, filters or 0)
-    overall = share if spread == Spread.UNIFORM else None
-    return {name: whole(shares.get(name, overall), len(v), rounding) for name, v in vectors.items()}
+def counts(vectors: Mapping[str, Vector], wish: Wish, share: float | None) -> dict[str, int]:
+    """Units to remove per group, each by itself, before the limits; the scores ascend."""
+    if isinstance(wish.filters, Mapping):
+        return dict(wish.filters)
+    if wish.spread is Spread.PER_LAYER:
+        return dict.fromkeys(vectors, wish.filters or 0)
+    if wish.spread is Spread.PERCENTILE:
+        return {name: below_quantile(v, share or 0.0) for name, v in vectors.items()}
+    overall = share if wish.spread is Spread.UNIFORM else None
+    return {name: whole(wish.shares.get(name, overall), len(v), wish.rounding) for name, v in vectors.items()}
 
 
-def plan(
-    channels: ChannelMap, vectors: Mapping[str, Vector], removed: Mapping[str, int], allowed: Mapping[str, Limits]
-) -> Plan:
-    """The best units of each group, as many as its limits allow; groups that lose none are left out."""
-    sizes = {name: allowed[name].kept(len(v) - removed.get(name, 0)) for name, v in vectors.items()}
-    return Plan(channels, {name: best(v, sizes[name]) for name, v in vectors.items() if sizes[name] < len(v)})
+def below_quantile(ascending: Vector, share: float) -> int:
+    """How many scores are below their quantile, as np.quantile interpolates it; those that equal it stay."""
+    place = round(share * (len(ascending) - 1), 9)
+    lower, upper = ascending[int(place)], ascending[math.ceil(place)]
+    return int(np.searchsorted(ascending, lower, "right" if upper > lower else "left"))
 
 
 ROUND: dict[str, Callable[[float], int]] = {

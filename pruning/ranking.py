@@ -1,7 +1,7 @@
 """Units of several groups in one order: scores made comparable, the lowest first, classes of alike groups. Plain numpy."""
 
 from collections import Counter
-from collections.abc import Iterable, Mapping
+from collections.abc import Callable, Iterable, Mapping
 
 import numpy as np
 from numpy.typing import NDArray
@@ -29,17 +29,23 @@ def remark(settings: PruneSettings) -> str:
     return RAW.format(criterion=settings.criterion) if compares and settings.criterion in SIZED else ""
 
 
-def lowest(vectors: Mapping[str, Vector], wanted: int, normalise: str, limits: Mapping[str, Limits]) -> dict[str, int]:
-    """How many units each group loses when the `wanted` lowest over all go.
+def lowest(
+    vectors: Mapping[str, Vector], normalise: str, limits: Mapping[str, Limits]
+) -> Callable[[int], dict[str, int]]:
+    """From a number of units to how many each group loses when the lowest over all go.
 
     A group that is down to the least it may keep is passed over; what a ceiling cuts goes first, and counts.
     """
     parts = [removable(np.sort(normalised(v, normalise)), limits[name]) for name, v in vectors.items()]
     forced = sum(limits[name].units - limits[name].most for name in vectors)
     owner = np.repeat(np.arange(len(parts)), [len(part) for part in parts])
-    order = np.argsort(np.concatenate([np.empty(0), *parts]), kind="stable")[: max(wanted, forced)]
-    taken = np.bincount(owner[order], minlength=len(parts))
-    return dict(zip(vectors, taken.tolist(), strict=True))
+    order = owner[np.argsort(np.concatenate([np.empty(0), *parts]), kind="stable")]
+
+    def taken(wanted: int) -> dict[str, int]:
+        counted = np.bincount(order[: max(wanted, forced)], minlength=len(parts))
+        return dict(zip(vectors, counted.tolist(), strict=True))
+
+    return taken
 
 
 def removable(ascending: Vector, limit: Limits) -> Vector:

@@ -9,6 +9,7 @@ from pruning.allocate import allocate, from_settings, whole
 from pruning.channels.map import ChannelMap, Group
 from pruning.errors import UserError
 from pruning.plan import Plan
+from pruning.ranking import remark
 from pruning.spec import PruneSettings
 
 
@@ -105,3 +106,44 @@ def test_groups_without_scores_stay_whole_unless_they_are_named() -> None:
     assert allocate(CHANNELS, only_b, share=0.5).kept() == {"a": 4, "b": 5}
     with pytest.raises(UserError, match="no scores for a"):
         allocate(CHANNELS, only_b, shares={"a": 0.5})
+
+
+@given(st.lists(st.floats(0, 9), min_size=1, max_size=30), st.integers(0, 19))
+def test_percentile_removes_what_is_below_the_quantile_of_its_group(scores: list[float], part: int) -> None:
+    share = part / 20
+    below = [u for u, s in enumerate(scores) if s < np.quantile(scores, share)]
+    removed = allocate(channel_map(a=len(scores)), {"a": scores}, share=share, spread="percentile").removed()
+    assert removed.get("a", []) == below
+
+
+def test_equal_scores_all_stay_at_a_percentile() -> None:
+    plan = allocate(CHANNELS, {"a": [1.0] * 4, "b": [0.0] + [1.0] * 9}, share=0.5, spread="percentile")
+    assert plan.removed() == {"b": [0]}
+
+
+FLAT, STEEP = [(0.0, 0.0), (0.5, 0.0), (1.0, 0.8)], [(0.0, 0.0), (0.5, 0.4), (1.0, 0.8)]
+
+
+def test_sensitivity_takes_from_the_group_that_loses_less() -> None:
+    plan = allocate(CHANNELS, SCORES, share=0.5, spread="sensitivity", curves={"a": STEEP, "b": FLAT})
+    assert plan.removed() == {"a": [1], "b": [0, 1, 2, 3, 4, 5]}
+
+
+def test_groups_that_lose_equally_much_lose_equal_shares() -> None:
+    for curve in (FLAT, STEEP, [(0.0, 0.0), (0.3, -0.1), (0.6, 0.1), (0.8, 0.05), (1.0, 0.8)]):
+        plan = allocate(CHANNELS, SCORES, share=0.5, spread="sensitivity", curves={"a": curve, "b": curve})
+        assert plan.kept() == {"a": 2, "b": 5}
+
+
+def test_sensitivity_needs_curves_of_every_group() -> None:
+    with pytest.raises(UserError, match="does not go with what was given"):
+        allocate(CHANNELS, SCORES, share=0.5, spread="sensitivity")
+    with pytest.raises(UserError, match="the scan knows nothing of b"):
+        allocate(CHANNELS, SCORES, share=0.5, spread="sensitivity", curves={"a": FLAT})
+
+
+@pytest.mark.parametrize(("spread", "normalise", "criterion", "warns"),
+    [("global", "none", "l1", True), ("total", "none", "fpgm", True), ("global", "l2", "l1", False),
+     ("uniform", "none", "l1", False), ("global", "none", "taylor", False), ("global", "none", "lamp", False)])  # fmt: skip
+def test_raw_norms_of_different_layers_are_warned_of(spread, normalise, criterion, warns) -> None:
+    assert ("Un-normalised" in remark(PruneSettings(spread=spread, normalise=normalise, criterion=criterion))) == warns
