@@ -8,10 +8,14 @@ import torch
 from torch import nn
 
 import models
-from pruning import checkpoint
+from pruning import checkpoint, resume
+from pruning.channels.trace import trace
+from pruning.data.dataset import Dataset
 from pruning.errors import UserError
+from pruning.plan import Plan
 from pruning.run import Run
-from pruning.spec import FinetuneSpec, MaskSpec, ModelSettings, PruneSpec, TrainSpec, parse
+from pruning.spec import FinetuneSpec, MaskSpec, ModelSettings, PruneSpec, Rewind, TrainSpec, parse
+from pruning.surgery import prune
 
 
 def build_arguments(input_shape: tuple[int, ...], classes: int) -> dict[str, int]:
@@ -64,11 +68,59 @@ def ancestor(run: Run) -> TrainSpec:
     return spec
 
 
-def root_run(run: Run) -> Run:
-    """The training that `run` goes back to, itself if it is one; its network is the dense one."""
+def reborn(run: Run, rewind: Rewind, dataset: Dataset, *, seed: int) -> nn.Module:
+    """A network like the finished run's, with the weights that its training began with, or kept early, or fresh ones by `seed`.
+
+    Kept entries are those of the training's own network, at the places that every cut since then left. Raises UserError
+    when no early weights were kept.
+    """
+    line = lineage(run)
+    model = born(line[0], rewind, dataset, seed)
+    for later in line[1:]:
+        spec = parse(later.spec.read_text())
+        if isinstance(spec, PruneSpec):
+            channels = trace(model, torch.zeros(2, *dataset.input_shape), blocks=spec.pruning.blocks)
+            model = prune(model, Plan.from_json(later.plan.read_text(), channels))
+    return model
+
+
+def born(root: Run, rewind: Rewind, dataset: Dataset, seed: int) -> nn.Module:
+    """The network of a training before, early in, or regardless of that training."""
+    spec = ancestor(root)
+    arguments = build_arguments(dataset.input_shape, len(dataset.classes))
+    if rewind is Rewind.SCRATCH:
+        fresh, _ = start(spec.model.model_copy(update={"weights": "", "pretrained": False}), arguments, seed)
+        recipe = checkpoint.own_recipe(spec.model.weights) if spec.model.weights else None
+        return repeated(fresh, recipe, dataset.input_shape) if recipe else fresh
+    model, _ = start(spec.model, arguments, spec.training.seed)
+    if rewind is Rewind.EARLY:
+        if not root.early.exists():
+            raise UserError(
+                f"Run {root.number} kept no early weights to go back to.",
+                do="Train it again with an early epoch, such as 1, or go back to the initial weights.",
+            )
+        model.load_state_dict(resume.read(root.early))
+    return model
+
+
+def repeated(model: nn.Module, recipe: Mapping[str, Any], input_shape: tuple[int, ...]) -> nn.Module:
+    """What a recipe's cuts leave of a dense network with other weights."""
+    for cut in ({"blocks": recipe["blocks"], "keep": recipe["keep"]}, *recipe["then"]):
+        channels = trace(model, torch.zeros(2, *input_shape), blocks=cut["blocks"])
+        model = prune(model, Plan(channels, {name: tuple(kept) for name, kept in checkpoint.spelt(cut).items()}))
+    return model
+
+
+def lineage(run: Run) -> list[Run]:
+    """The training that `run` goes back to, and all runs from there to it; raises UserError when it trained no network."""
     spec = parse(run.spec.read_text())
     if isinstance(spec, TrainSpec):
-        return run
+        return [run]
     if not isinstance(spec, PruneSpec | FinetuneSpec | MaskSpec):
         raise UserError(f"Run {run.number} trained no network.", do="Choose a train, prune or fine-tune run.")
-    return root_run(Run.of(spec.parent))
+    return [*lineage(Run.of(spec.parent)), run]
+
+
+def root_run(run: Run) -> Run:
+    """The training that `run` goes back to, itself if it is one; its network is the dense one."""
+    return lineage(run)[0]

@@ -1,6 +1,17 @@
-"""How the share removed grows over the steps of a schedule, and what is removed at each of them. No torch."""
+"""How the share removed grows over the steps of a schedule, and which units of the first network each step removes. No torch."""
 
-from pruning.choices import Curve
+from collections.abc import Mapping
+from typing import Any
+
+import numpy as np
+
+from pruning.channels.map import ChannelMap
+from pruning.choices import Curve, Normalise, Order, Spread
+from pruning.plan import FIXED, Plan, links, split
+from pruning.ranking import Vector, normalised
+from pruning.wishes import PruneSettings
+
+RANKED = (Spread.GLOBAL, Spread.ISOMORPHIC, Spread.TOTAL)
 
 
 def grown(curve: Curve, time: float, final: float) -> float:
@@ -16,3 +27,86 @@ def grown(curve: Curve, time: float, final: float) -> float:
     if curve is Curve.EXPONENTIAL:
         return 1 - (1 - final) ** time  # type: ignore[no-any-return]
     return final * time
+
+
+def towards(wish: PruneSettings, curve: Curve, time: float, units: int) -> PruneSettings:
+    """What must be gone of a network of `units` at `time`, on the way to the whole wish at 1. Limits hold from the start."""
+    number = round(units * grown(curve, time, min(wish.filters, units) / max(1, units)))
+    return wish.model_copy(
+        update={
+            "share": grown(curve, time, wish.share),
+            "shares": {name: grown(curve, time, share) for name, share in wish.shares.items()},
+            "filters": number if time < 1 else wish.filters,
+        }
+    )
+
+
+def is_ranked(wish: PruneSettings) -> bool:
+    """Whether each step compares layers anew; else the numbers that one shot would remove of each group are approached."""
+    return wish.spread in RANKED and not (wish.max_params or wish.max_macs or wish.max_latency)
+
+
+def settled(wish: PruneSettings, goal: Plan) -> PruneSettings:
+    """The wish for as many units of each group as `goal` removes, whichever they are: its limits and budgets are in it."""
+    units = {group.name: group.units for group in goal.channels.groups}
+    shares = {name: len(gone) / units[name] for name, gone in goal.removed().items()}
+    return PruneSettings(
+        spread=Spread.GROUPS, shares=shares, **wish.model_dump(include={"criterion", "rounding", "blocks", *SCORING})
+    )
+
+
+SCORING = {"order", "score_at", "score_images", "recalibrate_images", "seed"}
+
+
+def remaining(wish: PruneSettings, done: Plan) -> PruneSettings:
+    """A settled wish for the first network, as one for the network that `done` leaves; groups are those of the same name."""
+    gone = {name: len(units) for name, units in done.removed().items()}
+    more = {
+        group.name: max(0, round(wish.shares.get(group.name, 0) * group.units) - gone.get(group.name, 0))
+        / (group.units - gone.get(group.name, 0))
+        for group in done.channels.groups
+    }
+    return wish.model_copy(update={"shares": {name: share for name, share in more.items() if share}})
+
+
+def comparable(scores: Mapping[str, Any], wish: PruneSettings) -> tuple[dict[str, Vector], PruneSettings]:
+    """Scores that can be compared over the groups as they are, and the wish for such."""
+    found = {name: normalised(np.asarray(values, np.float64), wish.normalise) for name, values in scores.items()}
+    return found, wish.model_copy(update={"normalise": Normalise.NONE, "order": Order.INDEPENDENT})
+
+
+def carried(first: Plan, now: ChannelMap, scores: Mapping[str, Vector]) -> dict[str, Vector]:
+    """Scores of the network that `first` leaves, at the places of its units in the first network.
+
+    What is gone scores lower than all others, what is left but cannot be cut any more higher. Groups of the first network
+    that nothing scores are left out.
+    """
+    ours, theirs = links(first, now)
+    values = np.concatenate(
+        [np.asarray(scores.get(g.name, np.full(g.units, -np.inf))) for g in now.groups] + [[np.inf]]
+    )
+    found = np.full(len(first.stays()) + 1, -np.inf)
+    np.maximum.at(found, ours, values[theirs])
+    known = values[np.isfinite(values)]
+    fixed = first.stays() & ~np.isfinite(found[:-1])
+    whole = np.where(fixed, known.max() + 1, np.where(first.stays(), found[:-1], known.min() - 1))
+    ends = np.cumsum([0, *(group.units for group in first.channels.groups)])
+    parts = {g.name: slice(a, a + g.units) for g, a in zip(first.channels.groups, ends, strict=False)}
+    return {name: whole[part] for name, part in parts.items() if np.isfinite(found[:-1][part]).any()}
+
+
+def continuation(first: Plan, whole: Plan, now: ChannelMap) -> Plan:
+    """The plan for the network that `first` leaves, `now`, that removes of it what `whole` removes of the first network.
+
+    Where channels hang together otherwise by now, only those go that can go with all that is tied to them.
+    """
+    ours, theirs = links(first, now)
+    goes = np.append(~whole.stays(), False)
+    while True:
+        stays = np.ones(sum(group.units for group in now.groups) + 1, bool)
+        stays[theirs] = False
+        stays[theirs[~goes[ours]]] = stays[FIXED] = True
+        torn = goes[ours] & stays[theirs]
+        if not torn.any():
+            return Plan(now, split(now, stays[:-1]))
+        goes[ours[torn]] = False

@@ -3,6 +3,7 @@
 import shutil
 from collections.abc import Mapping, Sequence
 from functools import partial
+from pathlib import Path
 from typing import Any
 
 import torch
@@ -42,8 +43,9 @@ def keep(
     *,
     plan: Plan | None = None,
     blocks: Blocks = Blocks.INSIDE,
+    path: Path | None = None,
 ) -> None:
-    """Save the network with all that is needed to use it: classes, and how to normalise an input."""
+    """Save the network with all that is needed to use it: classes, and how to normalise an input; as the run's own by default."""
     noted = {
         "classes": dataset.classes,
         "mean": dataset.mean,
@@ -52,7 +54,7 @@ def keep(
         "data": dataset.name,
     }
     made = {"name": recipe["model"], "arguments": recipe["arguments"]}
-    checkpoint.save(model, run.model, **made, plan=plan, blocks=blocks, parent=recipe, extra=noted)
+    checkpoint.save(model, path or run.model, **made, plan=plan, blocks=blocks, parent=recipe, extra=noted)
 
 
 def finish(
@@ -61,17 +63,21 @@ def finish(
     dataset: Dataset,
     settings: TrainSettings,
     *,
-    stage: str,
+    stage: str = "",
     before: Mapping[str, Any] | None = None,
     pruned: Mapping[str, Any] | None = None,
     verified: float | None = None,
+    steps: Sequence[Mapping[str, Any]] = (),
 ) -> None:
-    """Measure the saved network as whoever loads it will find it; the one place that looks at the test examples."""
+    """Measure the saved network as whoever loads it will find it; the one place that looks at the test examples.
+
+    Epochs and seconds are those of `stage`, or all.
+    """
     model, device = checkpoint.load(run.model), choose_device(settings.device)
     chosen = partial(scoring_data, dataset, seed=0, device=device, report=report)
     explain(model.to(device), dataset.input_shape, run, report, chosen)
     write_atomic(run.summary_after, measure.summary(model, dataset.input_shape))
-    epochs = [record for record in read_lines(run.metrics) if record["stage"] == stage]
+    epochs = [record for record in read_lines(run.metrics) if stage in ("", record["stage"])]
     result = {
         "before": before,
         "pruned": pruned,
@@ -80,12 +86,14 @@ def finish(
         "epochs": len(epochs),
         "seconds": sum(record["seconds"] for record in epochs),
         "device": device.type,
+        **({"steps": list(steps)} if steps else {}),
     }
     report.event(f"Test accuracy {result['after']['test_accuracy']:.2%}.")
     if epochs and result["after"]["validation_accuracy"] < 1.2 / len(dataset.classes):
         report.event("That is no better than guessing: try a smaller learning rate, or more epochs.")
     write_json(run.result, result)
-    shutil.rmtree(run.checkpoints, ignore_errors=True)
+    for folder in (run.checkpoints, run.steps):
+        shutil.rmtree(folder, ignore_errors=True)
 
 
 def parameters(model: nn.Module) -> int:
