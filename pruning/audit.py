@@ -6,7 +6,7 @@ from typing import Any
 
 import numpy as np
 
-from pruning.correlation import Estimate, Index, Vector, correlation, estimate, mean_over, resampled, spearman
+from pruning.correlation import Counts, Estimate, Vector, correlation, difference, estimate, mean_over, once, resampled
 from pruning.ranking import normalised
 from pruning.spec import Normalise
 
@@ -32,7 +32,7 @@ class Effect:
 
 
 Oracle = Mapping[str, Effect]
-Resamples = Mapping[str, Index]
+Resamples = Mapping[str, Counts]
 
 
 @dataclass(frozen=True)
@@ -148,13 +148,13 @@ def behind(first: Agreement, other: Agreement) -> Estimate:
         return None
     gap = float(np.mean([first.layers[name] - other.layers[name] for name in shared]))
     rows = [mean_over([found.spread[name] for name in shared]) for found in (first, other)]
-    return estimate(gap, rows[0] - rows[1], "difference")
+    return difference(gap, rows[0] - rows[1])
 
 
 def halves(oracle: Oracle) -> dict[str, float | None]:
     """ρ of the oracle on one half of the images with that on the other, per group: what noise leaves of it."""
-    found = {name: spearman(*np.abs(effect.halves)[:, None])[0] for name, effect in oracle.items()}
-    return {name: float(rho) if np.isfinite(rho) else None for name, rho in found.items()}
+    found = {name: once(*np.abs(effect.halves)) for name, effect in oracle.items()}
+    return {name: rho if np.isfinite(rho) else None for name, rho in found.items()}
 
 
 def overlap(oracle: Oracle, scores: Mapping[str, Scores], share: float) -> dict[str, Any]:

@@ -1,4 +1,4 @@
-"""Spearman's rank correlation with percentile intervals from a stratified bootstrap (Efron and Tibshirani 1993)."""
+"""Spearman's rank correlation with intervals from a stratified bootstrap (Efron and Tibshirani 1993, chapter 13)."""
 
 from collections.abc import Mapping, Sequence
 
@@ -6,49 +6,76 @@ import numpy as np
 from numpy.typing import NDArray
 
 Vector = NDArray[np.float64]
-Index = NDArray[np.intp]
+Counts = NDArray[np.int64]  # (resamples, n): how often each is drawn
 Estimate = dict[str, float] | None  # rho, low, high; None: one of the two orders nothing
-CONFIDENCE = 0.95
+TAILS = (0.025, 0.5, 0.975)  # an interval of 95 %
 SIZE = 2_000_000  # numbers that are ranked at once
+ONE = 1 - 1e-12  # Fisher's z of 1 is infinite
 
 
-def resampled(sizes: Mapping[str, int], resamples: int, seed: int) -> dict[str, Index]:
-    """Per stratum, (resamples, size) places drawn with replacement, by seed."""
+def resampled(sizes: Mapping[str, int], resamples: int, seed: int) -> dict[str, Counts]:
+    """Per stratum, how often each of its members is drawn when as many are drawn with replacement, by seed."""
     return {
-        name: np.random.default_rng((seed, number)).integers(0, size, (resamples, size))
+        name: np.random.default_rng((seed, number)).multinomial(size, np.full(size, 1 / size), resamples)
         for number, (name, size) in enumerate(sizes.items())
     }
 
 
-def correlation(a: Sequence[Vector], b: Sequence[Vector], chosen: Sequence[Index]) -> tuple[float, Vector]:
+def correlation(a: Sequence[Vector], b: Sequence[Vector], drawn: Sequence[Counts]) -> tuple[float, Vector]:
     """ρ over all strata together, and that of every resample; NaN where one of the two is constant."""
-    rho = spearman(np.concatenate(a)[None], np.concatenate(b)[None])[0]
-    step, rows = max(1, SIZE // sum(map(len, a))), len(chosen[0])
-    parts = [[index[start : start + step] for index in chosen] for start in range(0, rows, step)]
-    return float(rho), np.concatenate([spearman(picked(a, part), picked(b, part)) for part in parts])
+    x, y = np.concatenate(a), np.concatenate(b)
+    step = max(1, SIZE // len(x))
+    starts = range(0, len(drawn[0]), step)
+    parts = [spearman(x, y, np.concatenate([c[i : i + step] for c in drawn], 1)) for i in starts]
+    return once(x, y), np.concatenate(parts)
 
 
-def picked(values: Sequence[Vector], chosen: Sequence[Index]) -> Vector:
-    return np.concatenate([stratum[index] for stratum, index in zip(values, chosen, strict=True)], 1)
+def once(a: Vector, b: Vector) -> float:
+    """ρ of `a` with `b`, (n,) each, as they are; NaN where one is constant."""
+    return float(spearman(a, b, np.ones((1, len(a)), np.int64))[0])
 
 
-def spearman(a: Vector, b: Vector) -> Vector:
-    """ρ of each row of `a` (rows, n) with the same row of `b`; NaN where one is constant."""
-    from scipy.stats import rankdata  # half a second, which other jobs need not wait
-
-    x, y = (ranks - ranks.mean(1, keepdims=True) for ranks in (rankdata(a, axis=1), rankdata(b, axis=1)))
-    size = np.sqrt((x**2).sum(1) * (y**2).sum(1))
-    rho: Vector = np.divide((x * y).sum(1), size, out=np.full(len(x), np.nan), where=size > 0)
+def spearman(a: Vector, b: Vector, drawn: Counts) -> Vector:
+    """ρ of `a` with `b`, (n,) each, in every resample; NaN where one is constant."""
+    middle = (len(a) + 1) / 2
+    x, y = (ranks(values, drawn) - middle for values in (a, b))
+    size = np.sqrt((drawn * x**2).sum(1) * (drawn * y**2).sum(1))
+    rho: Vector = np.divide((drawn * x * y).sum(1), size, out=np.full(len(drawn), np.nan), where=size > 0)
     return rho
 
 
-def estimate(value: float, spread: Vector, name: str = "rho") -> Estimate:
-    """A number with the interval that its resamples span; those that order nothing are left out."""
+def ranks(values: Vector, drawn: Counts) -> Vector:
+    """Rank of each value in every resample, the middle one of those that tie; sorted once, as all have the same values."""
+    order = np.argsort(values, kind="stable")
+    is_new = np.diff(values[order], prepend=np.nan) != 0
+    each = np.add.reduceat(drawn[:, order], np.flatnonzero(is_new), 1)
+    middle = np.cumsum(each, 1) - (each - 1) / 2
+    found = np.empty(drawn.shape)
+    found[:, order] = middle[:, np.cumsum(is_new) - 1]
+    return found
+
+
+def estimate(rho: float, spread: Vector) -> Estimate:
+    """ρ with the interval of its resamples; those that order nothing are left out.
+
+    Members that are drawn twice tie, which pulls resampled ρ towards zero: their percentiles are moved on Fisher's scale so
+    that their median is the estimate.
+    """
     left = spread[np.isfinite(spread)]
-    if not np.isfinite(value) or not len(left):
+    if not np.isfinite(rho) or not len(left):
         return None
-    low, high = np.quantile(left, [(1 - CONFIDENCE) / 2, (1 + CONFIDENCE) / 2]).tolist()
-    return {name: float(value), "low": low, "high": high}
+    low, middle, high = np.arctanh(np.clip(np.quantile(left, TAILS), -ONE, ONE))
+    ends = np.tanh(np.arctanh(np.clip(rho, -ONE, ONE)) + np.array([low, high]) - middle).tolist()
+    return {"rho": rho, "low": ends[0], "high": ends[1]}
+
+
+def difference(gap: float, spread: Vector) -> Estimate:
+    """A difference of two ρ with the interval of its resamples, moved alike."""
+    left = spread[np.isfinite(spread)]
+    if not len(left):
+        return None
+    low, middle, high = np.quantile(left, TAILS).tolist()
+    return {"difference": gap, "low": gap + low - middle, "high": gap + high - middle}
 
 
 def mean_over(spread: Sequence[Vector]) -> Vector:

@@ -25,8 +25,8 @@ def ordered(found: Found) -> list[str]:
 
 
 def rho(value: float) -> str:
-    """-0.123 → '−0.12'."""
-    return f"{value:.2f}".replace("-", words.MINUS)
+    """-0.123 → '−0.12'; what rounds to nothing has no sign."""
+    return f"{round(value, 2) or 0:.2f}".replace("-", words.MINUS)
 
 
 def interval(told: Mapping[str, float] | None, value: str = "rho") -> str:
@@ -71,12 +71,12 @@ def row(name: str, found: Found) -> dict[str, Any]:
     judged = sum(bool(told.get("layers", {}).get(group)) for group in groups)
     return {
         "criterion": title(name),
-        "ρ, mean over groups": mean.get("rho"),
+        "ρ": mean.get("rho"),
         "low": mean.get("low"),
         "high": mean.get("high"),
         "behind the best": interval(found["behind"].get(name), "difference"),
         "ρ, all filters": (told.get("pooled") or {}).get("rho"),
-        "ρ, all filters, raw scores": (told.get("pooled_raw") or {}).get("rho"),
+        "ρ, raw scores": (told.get("pooled_raw") or {}).get("rho"),
         "groups": f"{judged} of {len(groups)}",
         "note": told.get("error") or noted(told["reasons"]),
     }
@@ -170,7 +170,8 @@ def layers(found: Found) -> go.Figure:
     figure = blank("Agreement in each group of filters", "", "", height=150 + 24 * len(names))
     figure.add_trace(_matrix(cells, groups, [title(name) for name in names], "RdBu", (-1, 1), "ρ", rho))
     figure.update_yaxes(autorange="reversed", showgrid=False)
-    figure.update_xaxes(type="category", showgrid=False, tickvals=groups, ticktext=[short(group) for group in groups])
+    figure.update_xaxes(type="category", showgrid=False, tickvals=groups, ticktext=[short(group) for group in groups],
+                        tickangle=slant(groups))  # fmt: skip
     return figure
 
 
@@ -187,7 +188,7 @@ def overlap(found: Found) -> go.Figure:
     figure.add_trace(_matrix(cells, labels, labels, "Blues", (0, 1), "in common", lambda v: f"{100 * v:.0f}"))
     figure.update_traces(hovertemplate="%{y} and %{x}: %{z:.0%} in common<extra></extra>")
     figure.update_traces(colorbar={"tickformat": ".0%"})
-    figure.update_xaxes(type="category", showgrid=False, tickangle=-60 if len(names) > 6 else 0)
+    figure.update_xaxes(type="category", showgrid=False, tickangle=slant(names))
     figure.update_yaxes(autorange="reversed", showgrid=False)
     return figure
 
@@ -199,6 +200,11 @@ def overlap_rows(found: Found) -> list[dict[str, Any]]:
         {"criterion": name} | dict(zip(names, cells, strict=True))
         for name, cells in zip(names, told["matrix"], strict=True)
     ]
+
+
+def slant(names: Sequence[str]) -> int:
+    """Degrees by which names under a matrix are turned."""
+    return -60 if len(names) > 6 else 0
 
 
 def short(name: str, most: int = 22) -> str:

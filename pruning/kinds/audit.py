@@ -15,6 +15,7 @@ from pruning.audit import Effect, Oracle, Scores, compared
 from pruning.channels.map import ChannelMap
 from pruning.channels.trace import trace
 from pruning.criteria import CRITERIA, score
+from pruning.criterion_cards import CARDS
 from pruning.data.dataset import Dataset, take
 from pruning.errors import UserError
 from pruning.evaluate import evaluation_batches
@@ -23,7 +24,7 @@ from pruning.origin import ancestor, finished
 from pruning.precision import choose_device
 from pruning.report import Report
 from pruning.run import Run, append_line, read_json, read_lines, write_json
-from pruning.spec import AuditSettings, AuditSpec, Device
+from pruning.spec import AuditSettings, AuditSpec, CriterionName, Device
 from pruning.stages import loaded
 
 RESIDENT = 2**30  # bytes of inputs that stay in memory; more are prepared anew for every removal
@@ -138,7 +139,9 @@ def finish(
     means = {name: (found.get("mean") or {}).get("rho") for name, found in told["criteria"].items()}
     first = told["best"]
     if first:
-        report.event(f"{CRITERIA[first].title} orders filters most like the ablation oracle: ρ = {means[first]:.2f}.")
+        report.event(
+            f"{CARDS[CriterionName(first)].title} orders filters most like the ablation oracle: ρ = {means[first]:.2f}."
+        )
     after = read_json(finished(spec.parent).result)["after"]
     nothing = {"before": None, "pruned": None, "verified": None, "epochs": 0}
     write_json(run.result, nothing | {"after": after, "audit": means, "seconds": seconds, "device": device.type})
