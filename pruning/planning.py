@@ -46,6 +46,6 @@ def scored(
 ) -> dict[str, NDArray[np.floating[Any]]]:
     """Group name → scores (units,) by the criterion asked for. The model ends on the CPU, as it was."""
     chosen = scoring_data(data, settings.score_images, seed=settings.seed, device=device, report=report)
-    found = score(model.to(device), channels, settings.criterion, data=chosen, seed=settings.seed)
+    found = score(model.to(device), channels, settings.criterion, data=chosen, seed=settings.seed, at=settings.score_at)
     model.to("cpu")
     return {name: values.numpy() for name, values in found.items()}

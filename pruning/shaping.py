@@ -2,7 +2,6 @@
 
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field
-from functools import partial
 from typing import Any
 
 import numpy as np
@@ -15,9 +14,9 @@ from pruning.channels.map import ChannelMap
 from pruning.criteria import score
 from pruning.explain import scoring_data
 from pruning.plan import Plan
-from pruning.schedule import grown
+from pruning.schedule import comparable
 from pruning.session import Session, steps, steps_done
-from pruning.spec import Curve, PruneSettings, ScheduleSettings
+from pruning.spec import PruneSettings
 from pruning.surgery import duplicate, fits, positions
 
 Scores = Mapping[str, NDArray[np.floating[Any]]]  # group -> (units,)
@@ -30,7 +29,8 @@ class Gradual:
 
     `wish(time)` is what must be gone at a time in 0…1. The first update comes before the first step; the last, at time 1,
     leaves the last 1/`updates` of the training to the whole mask. `updates` = 0: one an epoch. At the end `plan` cuts what
-    is masked, and the network's function stays the same.
+    is masked, and the network's function stays the same. Wishes whose numbers one cut finds (budgets, percentiles,
+    sensitivity) come as `schedule.settled` has them.
     """
 
     channels: ChannelMap
@@ -71,8 +71,8 @@ class Gradual:
 
     def grow(self, session: Session, due: int) -> None:
         wish = self.wish(due / self.wanted(session))
-        scores = scored(session, self.channels, wish)
-        plan = from_settings(self.channels, sunk(scores, self.plan), wish)
+        scores, comparing = comparable(scored(session, self.channels, wish), wish)
+        plan = from_settings(self.channels, sunk(scores, self.plan), comparing)
         self.follow(session.model, onwards(self.plan, plan, scores))
         self.done = due
         gone = sum(map(len, self.plan.removed().values())) if self.plan else 0
@@ -116,24 +116,6 @@ class Growing:
     def restore(self, session: Session, state: dict[str, Any]) -> None: ...
 
 
-def gradual(channels: ChannelMap, wish: PruneSettings, schedule: ScheduleSettings) -> Gradual:
-    """Masks that grow to what `wish` asks for; one step of the schedule stands for an update each epoch."""
-    updates = schedule.steps if schedule.steps > 1 else 0
-    return Gradual(channels, partial(at, wish, schedule.curve), updates)
-
-
-def at(wish: PruneSettings, curve: Curve, time: float) -> PruneSettings:
-    """The wish on its way: shares and numbers grow along `curve`, limits hold from the start."""
-    part = wish.filters * grown(curve, time, wish.share) / wish.share if wish.share else wish.filters * time
-    return wish.model_copy(
-        update={
-            "share": grown(curve, time, wish.share),
-            "shares": {name: grown(curve, time, share) for name, share in wish.shares.items()},
-            "filters": round(part),
-        }
-    )
-
-
 def scored(session: Session, channels: ChannelMap, wish: PruneSettings) -> Scores:
     """Scores of a copy in eval mode, so that modes, gradients and random numbers of the training stay as they are."""
     twin = duplicate(session.model, {}).requires_grad_(True).eval()
@@ -142,16 +124,17 @@ def scored(session: Session, channels: ChannelMap, wish: PruneSettings) -> Score
     )
     with torch.random.fork_rng(devices=[session.device] if session.device.type == "cuda" else []):
         torch.manual_seed(wish.seed)
-        found = score(twin, channels, wish.criterion, data=data, seed=wish.seed)
+        found = score(twin, channels, wish.criterion, data=data, seed=wish.seed, at=wish.score_at)
     return {name: values.numpy() for name, values in found.items()}
 
 
 def sunk(scores: Scores, before: Plan | None) -> Scores:
-    """Scores in which units that are masked already are the lowest of their group."""
-    gone = before.removed() if before else {}
+    """Scores in which units that are masked already are lower than all others."""
+    lowest = min((values.min() for values in scores.values()), default=0.0)
     sunken = {name: values.copy() for name, values in scores.items()}
-    for name in gone.keys() & sunken.keys():
-        sunken[name][gone[name]] = min(0.0, sunken[name].min())
+    for name, gone in (before.removed() if before else {}).items():
+        if name in sunken:
+            sunken[name][gone] = lowest - 1
     return sunken
 
 

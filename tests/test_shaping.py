@@ -14,13 +14,13 @@ from pruning.criteria import CRITERIA, score
 from pruning.equivalence import verify
 from pruning.errors import UserError
 from pruning.run import Run
-from pruning.shaping import Growing, going, gradual, onwards, sunk
-from pruning.spec import CriterionName, Curve, Optimizer, PruneSettings, ScheduleSettings, Spread, TrainSettings
+from pruning.schedule import towards
+from pruning.shaping import Gradual, Growing, going, onwards, sunk
+from pruning.spec import CriterionName, Curve, Optimizer, PruneSettings, Spread, TrainSettings
 from pruning.surgery import masked, prune
 
 FOUR = TrainSettings(epochs=4, batch_size=8, learning_rate=0.01)
 HALF = PruneSettings(share=0.5, score_images=20)
-EVERY_EPOCH = ScheduleSettings(curve=Curve.POLYNOMIAL)
 SGD = {"optimizer": Optimizer.SGD, "momentum": 0.9}
 
 
@@ -48,15 +48,19 @@ def growing():
     return Growing(chosen(toy.network()), 2.0)
 
 
-def masking(criterion=CriterionName.L1, **schedule):
-    wish = HALF.model_copy(update={"criterion": criterion})
-    return gradual(channels(), wish, EVERY_EPOCH.model_copy(update=schedule))
+def masking(criterion=CriterionName.L1, **growth):
+    return gradual(channels(), HALF.model_copy(update={"criterion": criterion}), **growth)
+
+
+def gradual(map_, wish, *, curve=Curve.POLYNOMIAL, updates=0):
+    units = sum(group.units for group in map_.groups)
+    return Gradual(map_, lambda time: towards(wish, curve, time, units), updates)
 
 
 MAKERS = {
     "l1": masking,
     "taylor": lambda: masking(CriterionName.TAYLOR),
-    "seven updates": lambda: masking(steps=7),
+    "seven updates": lambda: masking(updates=7),
     "growing": growing,
 }
 
@@ -103,9 +107,9 @@ def test_masks_grow_along_the_curve_to_the_numbers_of_one_cut(run, curve):
 
 def test_updates_come_at_equal_distances_and_at_most_once_a_step(run):
     notes = toy.Notes()
-    fit(run, masking(steps=7), FOUR, notes)  # 20 steps
+    fit(run, masking(updates=7), FOUR, notes)  # 20 steps
     assert [int(e.split()[-2]) for e in notes.events if e.startswith("Masked")] == [0, 3, 6, 9, 12, 15, 18]
-    fit(Run(run.path.parent / "00002"), many := masking(steps=90), FOUR, notes := toy.Notes())
+    fit(Run(run.path.parent / "00002"), many := masking(updates=90), FOUR, notes := toy.Notes())
     assert len([e for e in notes.events if e.startswith("Masked")]) == 20
     assert many.done == 86
 
@@ -115,7 +119,7 @@ def test_scoring_on_the_way_leaves_the_training_as_it_is(run, tmp_path, criterio
     plain, shaped = toy.Notes(), toy.Notes()
     fit(Run(tmp_path / "plain"), None, notes=plain)
     nothing = PruneSettings(criterion=criterion, share=0.0, score_images=20)
-    fit(run, gradual(channels(), nothing, EVERY_EPOCH), notes=shaped)
+    fit(run, gradual(channels(), nothing), notes=shaped)
     assert [r | {"seconds": 0} for r in shaped.records] == [r | {"seconds": 0} for r in plain.records]
 
 
@@ -137,7 +141,7 @@ def test_layers_are_compared_anew_at_every_update(run, spread):
     torch.manual_seed(0)
     deep = nn.Sequential(nn.Conv2d(1, 6, 3), nn.ReLU(), nn.Conv2d(6, 8, 3), nn.ReLU(), nn.Flatten(), nn.Linear(128, 3))
     map_ = trace(deep, torch.zeros(2, 1, 8, 8))
-    shaping = gradual(map_, wish, ScheduleSettings(curve=Curve.EXPONENTIAL, steps=5))
+    shaping = gradual(map_, wish, curve=Curve.EXPONENTIAL, updates=5)
     model = train.fit(deep, toy.dataset(), FOUR, run=run, report=toy.Notes(), shaping=shaping)
     assert sum(map(len, shaping.plan.removed().values())) == 7
     assert verify(model, prune(model, shaping.plan), shaping.plan) < 1e-9
