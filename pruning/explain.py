@@ -13,7 +13,7 @@ from pruning.channels.map import ChannelMap, Protected
 from pruning.channels.trace import trace
 from pruning.criteria import CRITERIA, scores_of
 from pruning.criteria.units import Batch
-from pruning.criterion_cards import CARDS, Family
+from pruning.criterion_cards import ASKED, CARDS, LATER, Family
 from pruning.data.batches import batches
 from pruning.data.dataset import Dataset
 from pruning.errors import UserError
@@ -23,10 +23,8 @@ from pruning.spec import Augment, Blocks, CriterionName, PruneSettings
 
 BATCH = 32
 MOST_MACS = 10**12  # of a forward pass over the scoring images that Explore can wait for: 64 images of VGG-16
-MOST_DISTANCES = 10**10  # multiplications for the distances between all filters of every group, about a second
+MOST_DISTANCES = 3 * 10**9  # multiplications for the distances between all filters of a group: half a second
 FEWEST = 64  # scoring images
-LATER = "It looks at trained weights or at data: computed when the training has ended."
-ASKED = "It takes long: computed when asked for."
 
 
 @dataclass(frozen=True)

@@ -6,7 +6,7 @@ import streamlit as st
 
 from pages.ui import cards, setup, state, words
 from pruning.channels.map import ChannelMap
-from pruning.criterion_cards import CARDS, Family
+from pruning.criterion_cards import ASKED, CARDS, LATER, Family
 from pruning.jobs.store import Row, State
 from pruning.spec import CriterionName, PruneSettings, ScoreAt, ScoreSpec
 
@@ -39,17 +39,18 @@ def looks_at_activations(name: CriterionName) -> bool:
 
 def scores(row: Row, whole: ChannelMap, wish: PruneSettings, scored: dict[str, Any]) -> Scores | None:
     """The scores of every group; None while they are not there, with what leads to them."""
-    found: Scores = scored.get(wish.criterion, {})
-    default = wish.score_at is ScoreAt.LAYER or not looks_at_activations(wish.criterion)
-    if found and default and "error" not in found:
+    found: Scores = scored.get(wish.criterion, {"error": ASKED})
+    if wish.score_at is not ScoreAt.LAYER and looks_at_activations(wish.criterion):
+        found = {"error": ASKED}
+    if "error" not in found:
         return found
-    if default and "error" in found and not CARDS[wish.criterion].is_costly and row.state.is_finished:
+    if found["error"] not in (ASKED, LATER):
         cannot(wish.criterion, found["error"])
         return None
-    if row.state is not State.SUCCEEDED:
-        unfinished(row, wish.criterion)
-        return None
-    return asked(row, whole, wish)
+    if row.state is State.SUCCEEDED:
+        return asked(row, whole, wish)
+    unfinished(row, wish.criterion)
+    return None
 
 
 def unfinished(row: Row, name: CriterionName) -> None:
