@@ -1,42 +1,29 @@
-"""Contract of every criterion, and each against a slow literal reference on a tiny network."""
+"""Contract of every criterion."""
 
 import pytest
 import torch
-from torch import Tensor, nn
-from torch.nn import functional as F
+from tiny import DATA, SINGLES, Tiny, network, scores
+from torch import nn
 
 from pruning import score, trace
-from pruning.criteria import CRITERIA
+from pruning.channels.map import ChannelMap
+from pruning.choices import CriterionName
+from pruning.criteria import CRITERIA, scores_of
+from pruning.criterion_cards import CARDS
 from pruning.errors import UserError
 
-
-class Tiny(nn.Module):
-    def __init__(self) -> None:
-        super().__init__()
-        self.conv1 = nn.Conv2d(2, 6, 3)
-        self.bn = nn.BatchNorm2d(6)
-        self.conv2 = nn.Conv2d(6, 4, 3)
-        self.bn2 = nn.BatchNorm2d(4)
-        self.fc = nn.Linear(4, 3)
-
-    def forward(self, x: Tensor) -> Tensor:
-        x = F.relu(self.bn(self.conv1(x)))
-        return self.fc(F.relu(self.bn2(self.conv2(x)), inplace=True).mean((2, 3)))
+DRAWN = ("random", "hessian")  # by seed, unit by unit: a permuted network draws in another order
 
 
-@pytest.fixture
-def network() -> Tiny:
-    torch.manual_seed(3)
-    network = Tiny()
-    nn.init.uniform_(network.bn.weight, 0.5, 1.5)
-    return network.eval()
+@pytest.fixture(name="network")
+def tiny() -> Tiny:
+    return network()
 
 
-DATA = [(torch.randn(8, 2, 8, 8, generator=torch.Generator().manual_seed(s)), torch.arange(8) % 3) for s in (1, 2)]
-
-
-def scores(network: nn.Module, criterion: str, data: list[tuple[Tensor, Tensor]] = DATA) -> dict[str, Tensor]:
-    return score(network, trace(network, torch.empty(1, 2, 8, 8)), criterion, data=data)
+def test_every_criterion_has_a_card_and_is_implemented() -> None:
+    assert set(CRITERIA) == set(CARDS) == set(CriterionName)
+    assert all(card.title and card.equation and card.definition.endswith(".") for card in CARDS.values())
+    assert all(card.link.startswith("https://") and card.paper for card in CARDS.values())
 
 
 @pytest.mark.parametrize("criterion", CRITERIA)
@@ -46,45 +33,58 @@ def test_one_finite_score_per_unit_the_same_every_time(network: Tiny, criterion:
     assert all(s.isfinite().all() and torch.equal(s, second[name]) for name, s in first.items())
 
 
-@pytest.mark.parametrize("criterion", [c for c in CRITERIA if c not in ("random", "hessian")])
-def test_permuting_channels_permutes_scores(network: Tiny, criterion: str) -> None:
-    before, order = scores(network, criterion)["conv1"], torch.randperm(6)
+@pytest.mark.parametrize("at", ["layer", "norm"])
+@pytest.mark.parametrize("criterion", [c for c in CRITERIA if c not in DRAWN])
+def test_permuting_channels_permutes_scores(network: Tiny, criterion: str, at: str) -> None:
+    before, order = scores(network, criterion, at=at)["conv1"], torch.randperm(6)
+    permuted(network, order)
+    torch.testing.assert_close(scores(network, criterion, at=at)["conv1"], before[order])
+
+
+def permuted(network: Tiny, order: torch.Tensor) -> None:
+    norm = network.bn
     with torch.no_grad():
-        for tensor in (network.conv1.weight, network.conv1.bias, network.bn.weight, network.bn.bias):
+        for tensor in (network.conv1.weight, network.conv1.bias, norm.weight, norm.bias, norm.running_mean):
             tensor.copy_(tensor[order].clone())
         network.conv2.weight.copy_(network.conv2.weight[:, order].clone())
-    torch.testing.assert_close(scores(network, criterion)["conv1"], before[order])
 
 
-def test_taylor_does_not_depend_on_the_batch_size(network: Tiny) -> None:
-    single = [(x[i : i + 1], y[i : i + 1]) for x, y in DATA for i in range(8)]
-    torch.testing.assert_close(scores(network, "taylor", single), scores(network, "taylor"))
+@pytest.mark.parametrize("at", ["layer", "norm"])
+@pytest.mark.parametrize("criterion", [c for c in CRITERIA if CARDS[c].needs_data])
+def test_the_batch_size_does_not_matter(network: Tiny, criterion: str, at: str) -> None:
+    torch.testing.assert_close(scores(network, criterion, SINGLES, at=at), scores(network, criterion, at=at))
 
 
-def test_norms_are_the_sums_they_claim(network: Tiny) -> None:
-    filters = network.conv1.weight.detach().flatten(1)
-    torch.testing.assert_close(scores(network, "l1")["conv1"], filters.abs().sum(1))
-    torch.testing.assert_close(scores(network, "l2")["conv1"], filters.norm(dim=1))
-    torch.testing.assert_close(scores(network, "bn-scale")["conv1"], network.bn.weight.detach().abs())
+@pytest.mark.parametrize("criterion", [c for c in CRITERIA if CARDS[c].needs_data])
+def test_every_batch_counts_and_one_pass_of_an_iterator_is_enough(network: Tiny, criterion: str) -> None:
+    torch.testing.assert_close(scores(network, criterion, iter(DATA)), scores(network, criterion))
+    first = scores(network, criterion, DATA[:1])
+    assert criterion in ("hrank", "thinet") or not torch.equal(first["conv1"], scores(network, criterion)["conv1"])
 
 
-def test_taylor_is_the_papers_formula(network: Tiny) -> None:
-    """Molchanov 2017, eq. 8, one example at a time with an explicit activation."""
-    total = torch.zeros(6)
-    for x, y in DATA:
-        for i in range(len(y)):
-            a = network.conv1(x[i : i + 1]).detach().requires_grad_()
-            rest = F.relu(network.bn2(network.conv2(F.relu(network.bn(a))))).mean((2, 3))
-            (g,) = torch.autograd.grad(F.cross_entropy(network.fc(rest), y[i : i + 1]), a)
-            total += (a * g).mean((0, 2, 3)).abs().detach()
-    torch.testing.assert_close(scores(network, "taylor")["conv1"], total / 16)
-
-
-def test_scoring_leaves_the_network_as_it_was(network: Tiny) -> None:
+@pytest.mark.parametrize("criterion", CRITERIA)
+def test_scoring_leaves_network_and_data_as_they_were(network: Tiny, criterion: str) -> None:
     network.train()
-    scores(network, "taylor")
-    assert network.training
-    assert all(p.grad is None for p in network.parameters())
+    network.bn2.eval()
+    network.conv1.weight.requires_grad_(False)
+    before = {name: value.clone() for name, value in network.state_dict().items()}
+    scores(network, criterion)
+    assert [m.training for m in network.modules()] == [True, True, True, True, False, True]
+    assert all(torch.equal(value, before[name]) for name, value in network.state_dict().items())
+    assert all(p.grad is None and p.requires_grad == (n != "conv1.weight") for n, p in network.named_parameters())
+    assert not any(m._forward_hooks or m._forward_pre_hooks for m in network.modules())
+    assert not any(x.requires_grad or x.grad is not None for x, _ in DATA)
+
+
+def test_several_criteria_at_once_score_as_each_alone(network: Tiny) -> None:
+    found = scores_of(network, trace(network, torch.empty(1, 2, 8, 8)), list(CRITERIA), data=DATA, at="norm")
+    torch.testing.assert_close(found, {c: scores(network, c, at="norm") for c in CRITERIA})
+
+
+def test_a_frozen_layer_is_judged_like_any_other(network: Tiny) -> None:
+    free = {c: scores(network, c) for c in CRITERIA}
+    network.requires_grad_(False)
+    torch.testing.assert_close({c: scores(network, c) for c in CRITERIA}, free)
 
 
 def test_what_cannot_be_scored_is_told_in_a_sentence(network: Tiny) -> None:
@@ -95,6 +95,16 @@ def test_what_cannot_be_scored_is_told_in_a_sentence(network: Tiny) -> None:
         scores(network, "l3")
     with pytest.raises(UserError, match="taylor needs data"):
         score(network, trace(network, torch.empty(1, 2, 8, 8)), "taylor")
+    with pytest.raises(UserError, match="hrank looks at feature maps"):
+        scores(nn.Sequential(nn.Flatten(), nn.Linear(128, 8), nn.ReLU(), nn.Linear(8, 3)), "hrank")
+    with torch.no_grad():
+        network.conv1.weight[0] = torch.nan
+    with pytest.raises(UserError, match="not finite"):
+        scores(network, "l1")
+
+
+def test_no_groups_give_no_scores(network: Tiny) -> None:
+    assert score(network, ChannelMap((), (), (), (), (), (2, 8, 8)), "thinet", data=DATA) == {}
 
 
 def test_bn_scale_leaves_groups_without_batch_norm_alone() -> None:
@@ -102,3 +112,4 @@ def test_bn_scale_leaves_groups_without_batch_norm_alone() -> None:
         nn.Conv2d(2, 4, 3), nn.BatchNorm2d(4), nn.Flatten(), nn.Linear(4 * 36, 8), nn.ReLU(), nn.Linear(8, 3)
     )
     assert scores(mixed, "bn-scale").keys() == {"0"}
+    assert scores(mixed, "taylor", at="norm").keys() == {"0", "3"}  # one behind its norm, one at the layer
