@@ -268,6 +268,12 @@ class AuditSettings(Settings):
     score_images: int = Field(
         512, ge=1, title="Scoring images", description="Training images that criteria which look at data see."
     )
+    score_at: ScoreAt = Field(
+        ScoreAt.LAYER,
+        title="Look at",
+        description="Where criteria that look at activations look: the layer's output, or behind its batch norm.",
+    )
+    blocks: Blocks = Field(Blocks.INSIDE, title="Blocks", description="How attention heads and conv groups are cut.")
     units: int = Field(
         32,
         ge=2,

@@ -27,17 +27,17 @@ def form(row: Row) -> None:
         "really costs (the ablation oracle), and every criterion is compared with that."
     )
     try:
-        wish = wished()
+        wish = wished(has_blocks=state.has_blocks(row.id))
     except UserError as error:
         cards.problem(error)
         return
-    st.caption(foretold(row.id, state.channels(row.id), wish))
+    st.caption(foretold(row.id, state.channels(row.id, wish.blocks), wish))
     if st.button("Start the audit", type="primary", key="audit-start", disabled=not wish.criteria):
         title = f"Audit of {words.plural(len(wish.criteria), 'criterion').replace('criterions', 'criteria')}"
         cards.open_run(state.submit(AuditSpec(title=title, parent=row.id, audit=wish))[0])
 
 
-def wished() -> AuditSettings:
+def wished(*, has_blocks: bool) -> AuditSettings:
     """The settings; raises UserError when one is not allowed."""
     names = list(CRITERIA)
     chosen = st.multiselect("Criteria", names, default=names, key="audit-criteria", format_func=lambda n: CRITERIA[n])
@@ -45,9 +45,11 @@ def wished() -> AuditSettings:
     values = {
         n: forms.field(start, n, f"audit-{n}", into=cell) for n, cell in zip(first, forms.grid(3, 3), strict=True)
     }
-    rest = ("score_images", "resamples", "seed")
+    rest = ("score_images", "score_at", "resamples", "seed", *["blocks"] * has_blocks)
     with st.expander("More settings"):
-        values |= {n: forms.field(start, n, f"audit-{n}", into=c) for n, c in zip(rest, forms.grid(3, 3), strict=True)}
+        values |= {
+            n: forms.field(start, n, f"audit-{n}", into=c) for n, c in zip(rest, forms.grid(len(rest), 4), strict=True)
+        }
     if not chosen:
         raise UserError("An audit of no criterion says nothing.", do="Choose at least one.")
     return forms.checked(start, values | {"criteria": tuple(chosen)})

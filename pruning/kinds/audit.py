@@ -14,12 +14,12 @@ from pruning.ablation import ALONE, Batches, Drawn, Removal, draw, removals
 from pruning.audit import Effect, Oracle, Scores, compared
 from pruning.channels.map import ChannelMap
 from pruning.channels.trace import trace
-from pruning.criteria import CRITERIA, score
+from pruning.criteria import scores_of
 from pruning.criterion_cards import CARDS
 from pruning.data.dataset import Dataset, take
 from pruning.errors import UserError
 from pruning.evaluate import evaluation_batches
-from pruning.explain import scoring_data
+from pruning.explain import Images, scoring_data
 from pruning.origin import ancestor, finished
 from pruning.precision import choose_device
 from pruning.report import Report
@@ -35,13 +35,13 @@ def audit(spec: AuditSpec, run: Run, report: Report) -> None:
     started, parent = time.monotonic(), finished(spec.parent)
     dataset, device = loaded(ancestor(parent).data, report), choose_device(Device.AUTO)
     model, settings = checkpoint.load(parent.model), spec.audit
-    channels = trace(model, torch.zeros(2, *dataset.input_shape))
+    channels = trace(model, torch.zeros(2, *dataset.input_shape), blocks=settings.blocks)
     chosen = draw(channels, settings.units, settings.seed)
     if not chosen:
         raise UserError("This network has no filters to choose from.", do="Explore says what is left alone, and why.")
     batches, images = held(dataset, settings, device)
     found = ablated(model.to(device), channels, chosen, batches, run, report)
-    scores = {str(name): scored(model, channels, name, dataset, settings, device, report) for name in known(settings)}
+    scores = scored(model, channels, dataset, settings, device, report)
     oracle, loss = effects(found, chosen, images)
     told = compared(oracle, scores, share=settings.share, resamples=settings.resamples, seed=settings.seed)
     write_json(run.audit, described(channels, oracle, loss, images, settings) | told)
@@ -78,28 +78,22 @@ def ablated(
     return found
 
 
-def known(settings: AuditSettings) -> list[str]:
-    return [name for name in settings.criteria if name in CRITERIA]
-
-
 def scored(
     model: nn.Module,
     channels: ChannelMap,
-    name: str,
     dataset: Dataset,
     settings: AuditSettings,
     device: torch.device,
     report: Report,
-) -> Scores | str:
-    """One criterion's scores, or the sentence why it has none."""
-    data = scoring_data(dataset, settings.score_images, seed=settings.seed, device=device, report=report)
-    try:
-        return {
-            group: values.tolist()
-            for group, values in score(model, channels, name, data=data, seed=settings.seed).items()
-        }
-    except UserError as error:
-        return str(error)
+) -> dict[str, Scores | str]:
+    """Every criterion's scores, or the sentence why it has none; those of activations share one pass over the images."""
+    again = partial(scoring_data, dataset, seed=settings.seed, device=device, report=report)
+    images, names = Images(again, settings.score_images), list(dict.fromkeys(settings.criteria))
+    found = scores_of(model, channels, names, data=images, seed=settings.seed, at=settings.score_at)
+    return {
+        str(name): str(scores) if isinstance(scores, UserError) else {g: v.tolist() for g, v in scores.items()}
+        for name, scores in found.items()
+    }
 
 
 def effects(found: list[Removal], chosen: Drawn, images: int) -> tuple[Oracle, float]:
@@ -129,7 +123,8 @@ def described(
     ]
     left_out = {group.name: ALONE for group in channels.groups if group.name not in oracle}
     measured = {"images": images, "loss": loss, "groups": groups, "left_out": left_out}
-    return measured | {name: getattr(settings, name) for name in ("seed", "score_images", "share", "resamples")}
+    chosen = settings.model_dump(mode="json", exclude={"criteria", "images"})
+    return measured | chosen
 
 
 def finish(
