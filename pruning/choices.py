@@ -59,6 +59,8 @@ SPREADS = {  # what each removes, and which wishes it reads
 # Those that read the one share of a sweep, or of a budget.
 BY_SHARE = (Spread.UNIFORM, Spread.GLOBAL, Spread.ISOMORPHIC, Spread.PERCENTILE, Spread.SENSITIVITY)
 
+RANKED = (Spread.GLOBAL, Spread.ISOMORPHIC, Spread.TOTAL)  # that compare scores of different groups
+
 
 class Rounding(StrEnum):
     CEIL = "ceil"
@@ -107,6 +109,9 @@ class CriterionName(StrEnum):
     GRASP = "grasp"
     SYNFLOW = "synflow"
     RANDOM = "random"
+
+
+WEIGHT_NORMS = (CriterionName.L1, CriterionName.L2, CriterionName.MEAN, CriterionName.FPGM, CriterionName.LAMP)
 
 
 class ScoreAt(StrEnum):

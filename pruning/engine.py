@@ -4,7 +4,7 @@ from collections.abc import Callable, Mapping
 from typing import Any
 
 from pruning.errors import UserError
-from pruning.kinds import audit, mask, prune, search, small, train
+from pruning.kinds import audit, mask, prune, scan, search, small, train
 from pruning.report import Report
 from pruning.run import Run
 from pruning.spec import Spec
@@ -14,6 +14,7 @@ KINDS: Mapping[str, Callable[[Any, Run, Report], None]] = {
     "prune": prune.prune_and_tune,
     "finetune": train.finetune,
     "mask": mask.mask,
+    "scan": scan.scan,
     "search": search.look,
     "audit": audit.audit,
     "inspect": small.inspect,

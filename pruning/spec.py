@@ -6,7 +6,9 @@ from pydantic import Field, TypeAdapter, ValidationError, field_validator
 
 from pruning.choices import (
     BY_SHARE,
+    RANKED,
     SPREADS,
+    WEIGHT_NORMS,
     Augment,
     Blocks,
     Cost,
@@ -46,7 +48,9 @@ from pruning.wishes import (
 
 __all__ = [
     "BY_SHARE",
+    "RANKED",
     "SPREADS",
+    "WEIGHT_NORMS",
     "AuditSettings",
     "AuditSpec",
     "Augment",
@@ -90,7 +94,9 @@ __all__ = [
     "TrainSpec",
     "When",
     "explain",
+    "has_budget",
     "parse",
+    "refuse_contradictions",
     "refuse_idle",
 ]
 
@@ -289,6 +295,9 @@ def refuse_idle(spec: Spec) -> None:
     if not isinstance(spec, PruneSpec | SweepSpec):
         return
     wish, spread = spec.pruning, spec.pruning.spread
+    refuse_contradictions(wish)
+    if isinstance(spec, SweepSpec) and has_budget(wish):
+        raise UserError("A sweep tries shares, and a budget finds its own.", do="Leave out the budget, or the sweep.")
     if isinstance(spec, SweepSpec) and spread not in BY_SHARE:
         raise UserError(
             f"A sweep tries shares, which spread={str(spread)!r} does not read.",
@@ -302,6 +311,31 @@ def refuse_idle(spec: Spec) -> None:
         where = "of every layer" if spread is Spread.PER_LAYER else "over all layers"
         raise UserError(
             f"spread={str(spread)!r} with filters=0 removes nothing.", do=f"Give filters, the number to remove {where}."
+        )
+
+
+def has_budget(wish: PruneSettings) -> bool:
+    return bool(wish.max_params or wish.max_macs or wish.max_latency)
+
+
+def refuse_contradictions(wish: PruneSettings) -> None:
+    """Raise UserError for a budget that the spread finds no share for, and a greedy order of what has none."""
+    if has_budget(wish) and wish.spread not in BY_SHARE:
+        raise UserError(
+            f"A budget finds the share, which spread={str(wish.spread)!r} does not read.",
+            do=f"Choose {', '.join(BY_SHARE)}.",
+        )
+    if wish.order is Order.INDEPENDENT:
+        return
+    if wish.spread in RANKED:
+        raise UserError(
+            f"order='greedy' goes layer by layer, and spread={str(wish.spread)!r} compares layers with each other.",
+            do="Choose uniform, groups, per-layer or percentile, or order=independent.",
+        )
+    if wish.criterion not in WEIGHT_NORMS:
+        raise UserError(
+            f"order='greedy' leaves out weights of a filter, and {wish.criterion} is no norm of weights.",
+            do=f"Choose {', '.join(WEIGHT_NORMS)}, or order=independent.",
         )
 
 
