@@ -1,5 +1,6 @@
 """Networks that are pruned while they train: masks that grow (Zhu & Gupta 2017), and penalties that grow (Wang 2021)."""
 
+import math
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field
 from typing import Any
@@ -66,8 +67,7 @@ class Gradual:
 
     def due(self, session: Session) -> int:
         """Updates that must have happened before the next step: update u comes after u ÷ wanted of all steps."""
-        every = session.settings.epochs * steps(session)
-        return min(self.wanted(session), steps_done(session) * self.wanted(session) // every + 1)
+        return min(self.wanted(session), steps_done(session) * self.wanted(session) // all_steps(session) + 1)
 
     def grow(self, session: Session, due: int) -> None:
         wish = self.wish(due / self.wanted(session))
@@ -93,27 +93,37 @@ class Growing:
     plan: Plan
     penalty: float
     masks: Masks = field(default_factory=dict)
+    size: float = 0.0  # L2 norm of what goes, at the start
 
     def before_step(self, session: Session) -> None:
         self.masks = self.masks or going(session.model, self.plan)
+        self.size = self.size or norm(self.masks)
 
     @torch.no_grad()
     def after_backward(self, session: Session) -> None:
         """Add λ·w to the gradients; λ reaches `penalty` at the last step."""
-        factor = self.penalty * (steps_done(session) + 1) / (session.settings.epochs * steps(session))
+        factor = self.penalty * (steps_done(session) + 1) / all_steps(session)
         for parameter, mask in self.masks.items():
             if parameter.grad is not None:
                 parameter.grad.add_(parameter * mask, alpha=factor)
 
-    def after_step(self, session: Session) -> None: ...
+    def after_step(self, session: Session) -> None:
+        if self.size and steps_done(session) + 1 == all_steps(session):
+            left = norm(self.masks) / self.size
+            session.report.event(f"The weights that go have shrunk to {left:.1%} of their norm.")
 
     def is_complete(self, session: Session) -> bool:
         return session.at.epoch + 1 >= session.settings.epochs
 
     def state(self) -> dict[str, Any]:
-        return {}
+        return {"size": self.size}
 
-    def restore(self, session: Session, state: dict[str, Any]) -> None: ...
+    def restore(self, session: Session, state: dict[str, Any]) -> None:
+        self.size = state["size"]
+
+
+def all_steps(session: Session) -> int:
+    return session.settings.epochs * steps(session)
 
 
 def scored(session: Session, channels: ChannelMap, wish: PruneSettings) -> Scores:
@@ -173,3 +183,9 @@ def going(model: nn.Module, plan: Plan) -> Masks:
 def silence(masks: Masks) -> None:
     for parameter, mask in masks.items():
         parameter.masked_fill_(mask, 0)
+
+
+@torch.no_grad()
+def norm(masks: Masks) -> float:
+    """L2 norm of all masked weights together."""
+    return math.sqrt(sum((p * mask).double().square().sum().item() for p, mask in masks.items()))

@@ -15,7 +15,7 @@ from pruning.equivalence import verify
 from pruning.errors import UserError
 from pruning.run import Run
 from pruning.schedule import towards
-from pruning.shaping import Gradual, Growing, going, onwards, sunk
+from pruning.shaping import Gradual, Growing, going, norm, onwards, sunk
 from pruning.spec import CriterionName, Curve, Optimizer, PruneSettings, Spread, TrainSettings
 from pruning.surgery import masked, prune
 
@@ -178,13 +178,17 @@ def pull(session, shaping):
     return (added[mask] / weight.detach()[mask]).median().item()
 
 
-def test_the_penalty_leaves_little_of_what_goes(run, tmp_path):
+def test_the_penalty_leaves_little_of_what_goes_and_says_how_much(tmp_path):
     settings = TrainSettings(epochs=8, batch_size=8, learning_rate=0.05, **SGD)
     rest = {}
     for name, shaping in (("plain", None), ("growing", growing())):
-        model = fit(Run(tmp_path / name), shaping, settings)
-        rest[name] = sum((p.detach() * m).abs().sum().item() for p, m in going(model, growing().plan).items())
+        model = fit(Run(tmp_path / name), shaping, settings, notes := toy.Notes())
+        rest[name] = norm(going(model, growing().plan))
     assert rest["growing"] < 0.1 * rest["plain"]
+    (told,) = (e for e in notes.events if "shrunk" in e)
+    torch.manual_seed(0)
+    begun = norm(going(toy.network(), growing().plan))
+    assert told == f"The weights that go have shrunk to {rest['growing'] / begun:.1%} of their norm."
 
 
 def test_what_goes_is_what_masking_silences():
