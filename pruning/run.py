@@ -60,6 +60,7 @@ class Run:
     early = property(lambda self: self.path / "early.pt")  # weights after the training's early epoch
     steps = property(lambda self: self.path / "steps")  # networks between the steps of a schedule
     masks = property(lambda self: self.path / "masks.json")  # sparsity per tensor, and what removal would save
+    masked = property(lambda self: self.path / "masks.safetensors")  # the masks themselves, by parameter
     scan = property(lambda self: self.path / "scan.json")  # accuracy when each group alone is cut
     search = property(lambda self: self.path / "search.json")  # trials of a search and their Pareto front
     audit = property(lambda self: self.path / "audit.json")  # criteria against the ablation oracle

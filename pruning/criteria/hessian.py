@@ -15,18 +15,39 @@ PROBES = 8  # random vectors: a Hessian-vector product each
 
 
 def saliency(model: nn.Module, data: Iterable[Batch], seed: int, probes: int = PROBES) -> dict[str, Tensor]:
-    weights, total, examples = leaves(model), dict[str, Tensor](), 0
-    vectors = [signs(weights, seed, number) for number in range(probes)]
+    weights = leaves(model)
+    return curved(model, data, weights, [signs(weights, seed, number) for number in range(probes)], probes)
+
+
+def exact(model: nn.Module, data: Iterable[Batch]) -> dict[str, Tensor]:
+    """Without chance: a Hessian-vector product for every single weight, so for small networks only."""
+    weights = leaves(model)
+    return curved(model, data, weights, basis(weights), 1)
+
+
+def curved(
+    model: nn.Module, data: Iterable[Batch], weights: dict[str, Tensor], vectors: list[dict[str, Tensor]], of: int
+) -> dict[str, Tensor]:
+    """½·w² · (sum of v ⊙ Hv over the vectors, divided by `of`)."""
+    total, examples = dict[str, Tensor](), 0
     with judging(model):
         for inputs, targets in on_device(model, data):
             gradient = by_weights(loss(model, weights, inputs, targets), weights, again=True)
             for v in vectors:
-                curved = product(gradient, weights, v)
-                total = added(total, {name: v[name] * value for name, value in curved.items()})
+                total = added(total, {name: v[name] * hv for name, hv in product(gradient, weights, v).items()})
             examples += len(targets)
-    return {
-        name: value / (2 * probes * max(examples, 1)) * weights[name].detach() ** 2 for name, value in total.items()
-    }
+    return {name: value / (2 * of * max(examples, 1)) * weights[name].detach() ** 2 for name, value in total.items()}
+
+
+def basis(weights: dict[str, Tensor]) -> list[dict[str, Tensor]]:
+    """A vector for every weight: 1 there, 0 elsewhere."""
+    vectors = []
+    for name, weight in weights.items():
+        for place in range(weight.numel()):
+            vector = {other: torch.zeros_like(w) for other, w in weights.items()}
+            vector[name].view(-1)[place] = 1
+            vectors.append(vector)
+    return vectors
 
 
 def signs(weights: dict[str, Tensor], seed: int, number: int) -> dict[str, Tensor]:
