@@ -114,7 +114,7 @@ class TrainSettings(Settings):
     trained: tuple[str, ...] = Field(
         (),
         title="Layers trained",
-        description="Train only these layers, by name or pattern, such as classifier*; empty trains all.",
+        description="Train only these layers, by name or pattern, such as classifier*; empty trains all. The others, and their norms' statistics, stay.",
     )
     slimming: float = Field(
         0.0,
