@@ -29,7 +29,7 @@ def titled(name: CriterionName) -> str:
 def about(name: CriterionName) -> None:
     """Definition, equation and paper of the one that is chosen."""
     card = CARDS[name]
-    st.caption(f"{words.plain(card.definition)} {words.plain(card.equation)} · [{card.paper}]({card.link})")
+    st.caption(f"{words.plain(card.definition)}  \n{words.plain(card.equation)} · [{card.paper}]({card.link})")
 
 
 def looks_at_activations(name: CriterionName) -> bool:

@@ -38,9 +38,10 @@ def after_cut(prefix: str, wish: PruneSettings) -> Ready | None:
 
 def schedule(prefix: str) -> ScheduleSettings:
     """When units go, in how many steps, and from which weights training goes on. Raises UserError."""
-    start, cells = ScheduleSettings(), forms.grid(6, 3)
+    start, cells = ScheduleSettings(), forms.grid(3, 3)
     values = {n: forms.field(start, n, f"{prefix}-{n}", into=c) for n, c in zip(("when", "steps"), cells, strict=False)}
     names = [name for name, is_read in reads(values["when"], values["steps"]).items() if is_read]
+    cells += forms.grid(3, 3) if len(names) > 1 else []
     values |= {n: forms.field(start, n, f"{prefix}-{n}", into=c) for n, c in zip(names, cells[2:], strict=False)}
     return forms.checked(start, values)
 
