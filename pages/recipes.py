@@ -10,7 +10,6 @@ st.caption(recipes.LINE)
 trees = recipes.trees()
 for title, names in recipes.parts().items():
     st.subheader(title, anchor=False)
-    for first in range(0, len(names), 2):
-        for column, name in zip(st.columns(2, gap="medium"), names[first : first + 2], strict=False):
-            with column:
-                recipes.show(name, trees.get(name, []))
+    with st.container(horizontal=True, gap="small"):  # as many side by side as there is room for
+        for name in names:
+            recipes.show(name, trees.get(name, []))

@@ -12,10 +12,22 @@ import pytest
 
 from pruning.__main__ import main
 from pruning.jobs.follow import warn_of_full_disk
-from pruning.jobs.options import SPECS, settings_of, specification
+from pruning.jobs.options import SPECS, named, settings_of, specification
 from pruning.jobs.store import LONG, State, Store
-from pruning.run import Run, append_line
-from pruning.spec import SPREADS, CriterionName, PruneSpec, SweepSpec, TrainSpec, parse
+from pruning.recipes import RECIPES
+from pruning.run import Run, append_line, home
+from pruning.spec import (
+    SPREADS,
+    AuditSpec,
+    CriterionName,
+    MaskSpec,
+    PruneSpec,
+    RecipeSpec,
+    ScanSpec,
+    SweepSpec,
+    TrainSpec,
+    parse,
+)
 
 ROOT = Path(__file__).resolve().parent.parent
 IRIS = ["--data.name", "iris", "--model.name", "iris-mlp", "--training.epochs", "2"]
@@ -247,3 +259,49 @@ def test_ctrl_c_leaves_the_job_running(runs):
     assert follower.returncode == 130
     assert "python -m pruning follow 1" in said
     assert Store(runs).row(1).state in (State.QUEUED, State.RUNNING)
+
+
+def test_recipes_are_listed_and_one_is_asked_for_by_name(capsys):
+    assert main(["recipe"]) == 0
+    said = capsys.readouterr().out
+    assert all(name in said for name in RECIPES)
+    spec = specification("recipe", named("recipe", ["001", "--seeds", "0", "1", "--short", "--data.limit", "300"]))
+    assert isinstance(spec, RecipeSpec)
+    assert (spec.name, spec.seeds, spec.short, spec.data.name, spec.data.limit) == ("001", (0, 1), True, "", 300)
+    assert spec.title == RECIPES["001"].title + " (short)"
+
+
+@pytest.mark.parametrize(
+    ("arguments", "says"),
+    [
+        (["recipe", "01"], "recipe='01' is not known. Did you mean 001"),
+        (["recipe", "002"], "Recipe 002 needs photos. Name the folder"),
+        (["recipe", "002", "--data.folder", "/nowhere"], "/nowhere"),
+        (["recipe", "001", "--data.name", "iris"], "fashion-cnn takes images, and iris has rows of features"),
+        (["recipe", "resnet56-a", "--weights", "/nowhere.th"], "There is no checkpoint file /nowhere.th"),
+    ],
+    ids=lambda value: " ".join(value) if isinstance(value, list) else "",
+)
+def test_a_recipe_that_cannot_be_run_is_one_sentence(arguments, says, capsys):
+    assert main(arguments) == 2
+    said = capsys.readouterr()
+    assert says in said.err
+    assert Store(home()).rows() == []
+
+
+@pytest.mark.usefixtures("ended")
+def test_a_recipe_is_followed_to_its_table():
+    done = shell("recipe", "000-2", "--short", "--data.limit", "600")
+    assert (done.returncode, done.stderr) == (0, "")
+    assert all(word in done.stdout for word in ("dense: Run 2 succeeded", "6,130  ✓", "3,052  ✓", "Run 1 succeeded"))
+
+
+def test_new_kinds_of_jobs_are_commands():
+    scan = specification("scan", ["--parent", "1", "--scan.shares", ".1", "0.5"])
+    audit = specification("audit", ["--parent", "1", "--audit.criteria", "l1", "taylor"])
+    mask = specification("mask", ["--parent", "1", "--masking.layers", "conv1", "fc*", "--finetune.trained", "fc*"])
+    assert isinstance(scan, ScanSpec)
+    assert isinstance(audit, AuditSpec)
+    assert isinstance(mask, MaskSpec)
+    assert (scan.scan.shares, audit.audit.criteria) == ((0.1, 0.5), ("l1", "taylor"))
+    assert (mask.masking.layers, mask.finetune.trained) == (("conv1", "fc*"), ("fc*",))

@@ -16,6 +16,7 @@ LINE = (
     "Counts are exact: a tick says that a finished run here has the very number. The short version keeps the network and "
     "so the counts, on fewer images and for one epoch; its accuracy is not to be compared."
 )
+WIDTH = 400  # pixels of a card: two beside each other on a laptop, three on a wide screen
 PLACES = {  # data set → its folder in PRUNING_DATA, what is downloaded
     "mnist": ("MNIST/raw", "MNIST, 12 MB"),
     "fashion-mnist": ("FashionMNIST/raw", "Fashion-MNIST, 31 MB"),
@@ -42,21 +43,13 @@ def trees() -> dict[str, list[Row]]:
 def show(name: str, made: list[Row]) -> None:
     """One recipe's card; `made`: its trees, newest first."""
     card, row = RECIPES[name], chosen(made)
-    with st.container(border=True):
-        head(card, row)
+    with st.container(border=True, width=WIDTH):
+        st.markdown(f"**{words.plain(card.title)}**  \n:small[[{card.source}]({card.link})]")
         st.markdown(words.plain(card.does))
         tables(card, row)
         if row is not None:
             ended_or_not(row)
         start(name, card)
-
-
-def head(card: Card, row: Row | None) -> None:
-    with st.container(horizontal=True, vertical_alignment="center"):
-        st.markdown(f"**{words.plain(card.title)}**", width="content")
-        if row is not None:
-            cards.badge(row.state)
-    st.caption(f"[{card.source}]({card.link})")
 
 
 def chosen(made: list[Row]) -> Row | None:
@@ -79,16 +72,18 @@ def tables(card: Card, row: Row | None) -> None:
     st.markdown(count_table(counts(card, found)))
     told = accuracies(card, found)
     if told:
-        st.markdown(accuracy_table(told, short=wish is not None and is_short(wish)))
-    for line in told:
-        if line.note:
-            st.caption(words.plain(f"{line.step}: {line.note}."))
+        st.markdown(accuracy_table(told))
+    notes = [f"{line.step}: {line.note}." for line in told if line.note]
+    if wish is not None and is_short(wish) and any(found.values()):
+        notes.append("Here: the short version, whose accuracy is not to be compared.")
+    if notes:
+        st.caption("  \n".join(map(words.plain, notes)))
 
 
 def count_table(lines: list[Count]) -> str:
-    """Markdown: step, what is counted, expected, measured with a tick."""
-    rows = [f"| {line.step} | {line.what} | {words.count(line.expected)} | {measured(line)} |" for line in lines]
-    return "\n".join(["| Step | Count | Expected | Here |", "|:--|:--|--:|--:|", *rows]).replace(" %", "\u00a0%")
+    """Markdown: step, expected number, measured one with a tick."""
+    rows = [f"| {line.step} | {words.count(line.expected)} {line.what} | {measured(line)} |" for line in lines]
+    return "\n".join(["| Step | Expected | Here |", "|:--|--:|--:|", *rows]).replace(" %", "\u00a0%")
 
 
 def measured(line: Count) -> str:
@@ -99,11 +94,10 @@ def measured(line: Count) -> str:
     return f"{values}\u00a0:green[:material/check:]" if line.agrees else f"{values}\u00a0:red[:material/close: differs]"
 
 
-def accuracy_table(lines: list[Accuracy], *, short: bool) -> str:
+def accuracy_table(lines: list[Accuracy]) -> str:
     """Markdown: step, reported, mean ± standard deviation over the seeds."""
-    here = "Here, short version" if short else "Here"
     rows = [f"| {line.step} | {words.percent(line.reported)} | {seeds(line)} |" for line in lines]
-    return "\n".join([f"| Test accuracy | Reported | {here} |", "|:--|--:|--:|", *rows]).replace(" %", "\u00a0%")
+    return "\n".join(["| Test accuracy | Reported | Here |", "|:--|--:|--:|", *rows]).replace(" %", "\u00a0%")
 
 
 def seeds(line: Accuracy) -> str:
@@ -116,9 +110,11 @@ def ended_or_not(row: Row) -> None:
     """How far the tree is, or how it ended, and the way to its page."""
     if not row.state.is_finished:
         st.fragment(run_every=2)(progress)(row.id)
-    elif row.state is State.FAILED and row.error:
-        st.caption(f":red[:material/error: {words.plain(row.error['what'])}] Its page says why.")
-    cards.link(row, "recipe", f"Open run {row.id}" + (" (short version)" if is_short(wish_of(row)) else ""))
+    with st.container(horizontal=True, vertical_alignment="center"):
+        cards.badge(row.state)
+        cards.link(row, "recipe", f"Open run {row.id}" + " (short version)" * is_short(wish_of(row)))
+    if row.state is State.FAILED and row.error:
+        st.caption(words.plain(row.error["what"]) + " Its page says why.")
 
 
 def progress(number: int) -> None:
@@ -134,10 +130,12 @@ def progress(number: int) -> None:
 def start(name: str, card: Card) -> None:
     """Cost, options and the two buttons."""
     with st.container(horizontal=True, vertical_alignment="center"):
-        run = st.button("Run", key=f"run-{name}", help=f"All of it: {card.title}.")
-        short = card.short is not None and st.button("Short version", key=f"short-{name}", help="One epoch each.")
+        buttons = st.container(horizontal=True, width="content")
         with st.popover("Options", type="tertiary"):
             wish = options(name, card)
+    lacks = card.needs_folder and not wish.data.folder
+    run = buttons.button("Run", key=f"run-{name}", disabled=lacks)
+    short = card.short is not None and buttons.button("Short version", key=f"short-{name}", disabled=lacks)
     st.caption(words.plain(cost_of(wish, card)))
     if run or short:
         begin(wish.model_copy(update={"short": bool(short)}))
@@ -174,19 +172,21 @@ def cost_of(wish: RecipeSpec, card: Card) -> str:
     """'About 12 min here; short version about 1 min', and what is downloaded or needed first."""
     if card.needs_folder and not wish.data.folder:
         return "Needs a folder of photos: name it under Options."
-    whole, brief = (timed(wish.model_copy(update={"short": short})) for short in (False, True))
-    told = [whole.capitalize() + (f"; short version {brief}" if card.short else "")]
-    return ". ".join([*told, *first(wish)]) + "."
+    pace = measured_pace(wish)
+    whole, brief = (
+        words.roughly(cost.seconds(wish.model_copy(update={"short": short}), pace=pace)) for short in (False, True)
+    )
+    told = f"{cards.sentence(whole)[:-1]} {'here' if pace else 'on one CPU core'}" + f"; short version {brief}" * bool(
+        card.short
+    )
+    return ". ".join([told, *first(wish)]) + "."
 
 
-def timed(wish: RecipeSpec) -> str:
+def measured_pace(wish: RecipeSpec) -> float | None:
+    """Seconds of training an image, where a finished training of the same network tells."""
     done = ((row, state.result(row.id)) for row in state.rows(kinds=["train"], states=[State.SUCCEEDED]))
-    trained = [
-        (spec, made) for row, made in done if made and isinstance(spec := state.specification(row.id), TrainSpec)
-    ]
-    pace = cost.pace(wish, trained)
-    where = "here" if pace else "on one CPU core"
-    return f"{words.roughly(cost.seconds(wish, pace=pace))} {where}"
+    specs = ((state.specification(row.id), made) for row, made in done if made)
+    return cost.pace(wish, [(spec, made) for spec, made in specs if isinstance(spec, TrainSpec)])
 
 
 def first(wish: RecipeSpec) -> list[str]:

@@ -74,7 +74,7 @@ def warn_of_full_disk() -> bool:
 def outcome(row: Row) -> int:
     succeeded = row.state is State.SUCCEEDED
     for text in answer(row) if succeeded or row.kind == "recipe" else ():
-        print(text)
+        print(text, flush=True)
     print(sentence(row), file=sys.stdout if succeeded else sys.stderr)
     return 0 if succeeded else 1
 
@@ -95,4 +95,4 @@ def answer(row: Row) -> list[str]:
 def came_of(row: Row, wish: RecipeSpec) -> list[str]:
     card, runs = recipes.card_of(wish.name), [Run.of(run.id) for run in Store(home()).children(row.id)]
     found = outcome_of.ended(wish, runs)
-    return checked(outcome_of.counts(card, found), outcome_of.accuracies(card, found))
+    return checked(outcome_of.counts(card, found), outcome_of.accuracies(card, found), short=recipes.is_short(wish))

@@ -79,12 +79,12 @@ WEIGHTS = Card(
     "at four amounts. The document names this as its goal and does not get there.",
     steps={
         DENSE: TrainSpec(data=DataSettings(name="iris"), model=ModelSettings(name="iris-mlp"), training=IRIS),
-        **{f"{percent(amount)} of the weights masked": damaged(amount) for amount in AMOUNTS},
+        **{f"{percent(amount)} masked": damaged(amount) for amount in AMOUNTS},
     },
     short=None,
     expected=(
         Expected(DENSE, What.PARAMS, 113),
-        *(Expected(f"{percent(amount)} of the weights masked", What.ZEROS, n) for amount, n in AMOUNTS.items()),
+        *(Expected(f"{percent(amount)} masked", What.ZEROS, n) for amount, n in AMOUNTS.items()),
     ),
     seconds=8e-5,
 )

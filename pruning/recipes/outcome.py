@@ -56,10 +56,11 @@ def ended(wish: RecipeSpec, runs: Sequence[Run]) -> dict[str, list[Run]]:
 
 
 def counts(card: Card, found: Found) -> list[Count]:
-    """The numbers that must come out, with what was measured."""
+    """The numbers that must come out, in the order of the steps, with what was measured."""
+    order = list(card.steps)
     return [
         Count(e.step, e.what, e.value, tuple(measured(e.what, run) for run in found.get(e.step, ())))
-        for e in card.expected
+        for e in sorted(card.expected, key=lambda e: order.index(e.step))
     ]
 
 
