@@ -1,5 +1,6 @@
 """How the share removed grows over the steps of a schedule, and which units of the first network each step removes. No torch."""
 
+import math
 from collections.abc import Mapping
 from typing import Any
 
@@ -58,14 +59,11 @@ def settled(wish: PruneSettings, goal: Plan) -> PruneSettings:
 SCORING = {"order", "score_at", "score_images", "recalibrate_images", "seed"}
 
 
-def remaining(wish: PruneSettings, done: Plan) -> PruneSettings:
-    """A settled wish for the first network, as one for the network that `done` leaves; groups are those of the same name."""
-    gone = {name: len(units) for name, units in done.removed().items()}
-    more = {
-        group.name: max(0, round(wish.shares.get(group.name, 0) * group.units) - gone.get(group.name, 0))
-        / (group.units - gone.get(group.name, 0))
-        for group in done.channels.groups
-    }
+def remaining(wish: PruneSettings, done: Plan, now: ChannelMap) -> PruneSettings:
+    """A settled wish for the first network, as one for `now`, the network that `done` leaves; groups are those of the same name."""
+    units = {group.name: group.units for group in done.channels.groups}
+    goal = {name: units[name] - math.ceil(round(share * units[name], 9)) for name, share in wish.shares.items()}
+    more = {g.name: max(0.0, 1 - goal.get(g.name, g.units) / g.units) for g in now.groups}
     return wish.model_copy(update={"shares": {name: share for name, share in more.items() if share}})
 
 
@@ -78,8 +76,8 @@ def comparable(scores: Mapping[str, Any], wish: PruneSettings) -> tuple[dict[str
 def carried(first: Plan, now: ChannelMap, scores: Mapping[str, Vector]) -> dict[str, Vector]:
     """Scores of the network that `first` leaves, at the places of its units in the first network.
 
-    What is gone scores lower than all others, what is left but cannot be cut any more higher. Groups of the first network
-    that nothing scores are left out.
+    What is gone scores lower than all others, what is left but cannot be cut any more higher. Groups that are whole and have
+    no scores are left out.
     """
     ours, theirs = links(first, now)
     values = np.concatenate(
@@ -87,12 +85,12 @@ def carried(first: Plan, now: ChannelMap, scores: Mapping[str, Vector]) -> dict[
     )
     found = np.full(len(first.stays()) + 1, -np.inf)
     np.maximum.at(found, ours, values[theirs])
-    known = values[np.isfinite(values)]
+    known = np.append(values[np.isfinite(values)], 0)
     fixed = first.stays() & ~np.isfinite(found[:-1])
     whole = np.where(fixed, known.max() + 1, np.where(first.stays(), found[:-1], known.min() - 1))
     ends = np.cumsum([0, *(group.units for group in first.channels.groups)])
     parts = {g.name: slice(a, a + g.units) for g, a in zip(first.channels.groups, ends, strict=False)}
-    return {name: whole[part] for name, part in parts.items() if np.isfinite(found[:-1][part]).any()}
+    return {name: whole[part] for name, part in parts.items() if not fixed[part].all()}
 
 
 def continuation(first: Plan, whole: Plan, now: ChannelMap) -> Plan:

@@ -113,12 +113,14 @@ def next_cut(job: Job, number: int, present: nn.Module, now: ChannelMap, done: P
     """The cut of `present` after which as much is gone of the parent's network as the schedule wants by now."""
     wish = wanted(job, number / job.cuts)
     if wish.order is Order.GREEDY:
-        return planned(job, present, now, remaining(wish, done))
+        return planned(job, present, now, remaining(wish, done, now))
     if number == 1 and remark(wish):
         job.report.event(remark(wish))
     found = planning.scored(present, now, wish, data=job.dataset, device=job.device, report=job.report)
-    scores, wish = comparable(found, wish)
-    return continuation(done, from_settings(job.channels, carried(done, now, scores), wish), now)
+    comparing, wish = comparable(found, wish)
+    scores = carried(done, now, comparing)
+    known = wish.model_copy(update={"shares": {name: wish.shares[name] for name in wish.shares if name in scores}})
+    return continuation(done, from_settings(job.channels, scores, known), now)
 
 
 def wanted(job: Job, time: float) -> PruneSettings:
