@@ -4,7 +4,7 @@ from collections.abc import Callable
 
 import streamlit as st
 
-from pages.ui import audit, cards, forms, search, series, shares, state, tuning, words
+from pages.ui import audit, cards, forms, masks, search, series, shares, state, tuning, words
 from pruning.errors import UserError
 from pruning.jobs.store import Row, State
 from pruning.plan import Plan
@@ -31,7 +31,7 @@ TENTHS = [i / 10 for i in range(1, 10)]
 SEEDS = list(range(10))
 SHARES = [i / 20 for i in range(1, 20)]
 PRUNE, SWEEP, SCAN = "Prune and fine-tune", "Sweep", "Scan"
-OTHERS: dict[str, Callable[[Row], None]] = {"Search": search.form, "Audit": audit.form}
+OTHERS: dict[str, Callable[[Row], None]] = {"Masks": masks.form, "Search": search.form, "Audit": audit.form}
 
 
 def actions(row: Row, wish: PruneSettings, plan: Plan) -> None:
