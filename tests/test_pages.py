@@ -12,13 +12,14 @@ from streamlit.testing.v1 import AppTest
 from pages.ui import setup, words
 from pruning.jobs import supervisor
 from pruning.jobs.store import State, Store
-from pruning.run import home
+from pruning.run import Run, home, write_json
 from pruning.spec import (
     DataSettings,
     InspectSpec,
     ModelSettings,
     PruneSettings,
     PruneSpec,
+    RecipeSpec,
     SweepSpec,
     TrainSettings,
     TrainSpec,
@@ -26,7 +27,7 @@ from pruning.spec import (
 )
 
 ROOT = Path(__file__).resolve().parent.parent
-PAGES = ("home", "train", "explore", "runs", "compare", "export", "help")
+PAGES = ("home", "train", "explore", "recipes", "runs", "compare", "export", "help")
 TRAIN, PRUNE, SWEEP, FAILED = 1, 2, 3, 6
 
 
@@ -317,3 +318,105 @@ def test_a_click_that_is_run_twice_queues_one_job(empty):
 
 def test_a_network_without_blocks_is_not_asked_about_them(full):
     assert "Blocks" not in [s.label for s in opened("explore", run=str(TRAIN)).selectbox]
+
+
+def newest(*kinds: str):
+    """The newest run of these kinds, which is stopped."""
+    row = Store(home()).rows(kinds=kinds, limit=1)[0]
+    Store(home()).cancel(row.id)
+    return row
+
+
+def metric(app: AppTest, name: str) -> int:
+    return int(next(m for m in app.metric if m.label == name).value.replace(",", ""))
+
+
+def test_a_budget_finds_its_own_share_and_goes_into_the_job(full):
+    app = opened("explore", run=str(TRAIN), by="By budget", **{"prune-max_params": "60"})
+    assert 40 < metric(app, "Parameters") <= 60
+    assert "of at most 60 parameters" in said(app)
+    button(app, "Prune and fine-tune").click().run()
+    row = newest("prune")
+    assert (parse(row.spec).pruning.max_params, row.title) == (60, "L1 norm, at most 60 parameters")
+
+
+def test_a_budget_that_cannot_be_met_is_said_in_words(full):
+    app = opened("explore", run=str(TRAIN), by="By budget", **{"prune-max_params": "3"})
+    assert "smallest network that can be reached" in app.error[0].value
+
+
+def test_a_criterion_that_takes_long_is_scored_when_asked_for(full):
+    link = {"run": str(TRAIN), "criterion": "OBD, Hessian · gradients"}
+    app = opened("explore", **link)
+    assert not app.metric
+    assert "Optimal Brain Damage" in said(app)
+    button(app, "Score now").click().run()
+    deadline = time.monotonic() + 60
+    while not Store(home()).rows(kinds=["score"])[0].state.is_finished and time.monotonic() < deadline:
+        time.sleep(0.3)
+    assert metric(opened("explore", **link), "Parameters") == 46
+
+
+def test_sensitivity_needs_a_scan_and_offers_it(full):
+    app = opened("explore", run=str(TRAIN), spread="Equal cost in accuracy")
+    button(app, "Scan sensitivity").click().run()
+    row = newest("scan")
+    assert (row.parent, parse(row.spec).scan.criterion) == (TRAIN, "l1")
+
+
+def test_raw_scores_of_different_layers_are_warned_of(full):
+    link = {"spread": "Lowest scores anywhere", "prune-normalise": "Not at all"}
+    assert "across layers" in opened("explore", run=str(TRAIN), **link).warning[0].value
+
+
+def test_a_schedule_and_the_control_go_into_the_jobs(full):
+    link = {"tune-schedule-steps": "3", "tune-schedule-curve": "Exponential", "tune-control": "true"}
+    app = opened("explore", run=str(TRAIN), **link)
+    next(t for t in app.toggle if "from scratch" in t.label).set_value(True).run()
+    button(app, "Prune and fine-tune").click().run()
+    control, first = (parse(row.spec) for row in Store(home()).rows(kinds=["prune"], limit=2))
+    for row in Store(home()).rows(kinds=["prune"], limit=2):
+        Store(home()).cancel(row.id)
+    assert (first.schedule.steps, first.schedule.curve, first.schedule.rewind) == (3, "exponential", "none")
+    assert (control.schedule.rewind, control.title) == ("scratch", "L1 norm, 50 %, 3 steps, from scratch")
+
+
+def test_a_sweep_repeats_its_runs_for_every_seed(full):
+    app = opened("explore", run=str(TRAIN))
+    next(m for m in app.multiselect if m.label == "Seeds").set_value([0, 1, 2]).run()
+    button(app, "Start 15 runs").click().run()
+    assert parse(newest("sweep").spec).seeds == (0, 1, 2)
+
+
+def test_a_recipe_is_queued_as_one_tree_with_what_the_card_was_asked_for(empty):
+    app = opened("recipes")
+    next(n for n in app.number_input if n.key == "seeds-000-2").set_value(2).run()
+    next(b for b in app.button if b.key == "short-000-2").click().run()
+    tree = Store(home()).rows(kinds=["recipe"])[0]
+    Store(home()).cancel(tree.id)
+    spec = parse(tree.spec)
+    assert (spec.name, spec.seeds, spec.short, spec.control) == ("000-2", (0, 1), True, False)
+    assert [row.kind for row in Store(home()).children(tree.id)] == ["train", "prune", "train", "prune"]
+
+
+def test_a_recipe_that_needs_photos_cannot_be_started_without(empty):
+    app = opened("recipes")
+    assert next(b for b in app.button if b.key == "run-002").disabled
+    assert "Needs a folder of photos" in said(app)
+    next(t for t in app.text_input if t.key == "folder-002").set_value("/nowhere/at/all").run()
+    next(b for b in app.button if b.key == "run-002").click().run()
+    assert "/nowhere/at/all" in app.error[0].value
+    assert Store(home()).rows() == []
+
+
+def test_counts_are_ticked_when_a_run_has_them(empty):
+    number = Store(home()).submit(RecipeSpec(name="000-2", title="Mine"))
+    Store(home()).cancel(number)
+    for run, params in zip(Store(home()).children(number), (6_130, 3_000), strict=True):
+        write_json(Run.of(run.id).result, {"after": {"params": params, "test_accuracy": 0.9}})
+    table = next(m.value for m in opened("recipes").markdown if "6,130" in m.value)
+    assert "6,130\u00a0:green[:material/check:]" in table
+    assert "3,000\u00a0:red[" in table
+    page = opened("runs", run=str(number))
+    assert not page.exception
+    assert "6,130\u00a0:green[:material/check:]" in said(page)

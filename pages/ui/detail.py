@@ -15,6 +15,7 @@ from pages.ui import (
     live,
     names,
     overview,
+    recipes,
     remarks,
     search,
     series,
@@ -30,6 +31,7 @@ from pruning.spec import Settings
 Measured = dict[str, Any]
 VIEWS: dict[str, Callable[[Row], None]] = {
     "audit": audit.show,
+    "recipe": recipes.outcome,
     "search": search.show,
 }  # kind → what only runs of this kind have to show
 
