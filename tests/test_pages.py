@@ -366,7 +366,7 @@ def test_sensitivity_needs_a_scan_and_offers_it(full):
 
 def test_raw_scores_of_different_layers_are_warned_of(full):
     link = {"spread": "Lowest scores anywhere", "prune-normalise": "Not at all"}
-    assert "across layers" in opened("explore", run=str(TRAIN), **link).warning[0].value
+    assert "over all layers" in opened("explore", run=str(TRAIN), **link).warning[0].value
 
 
 def test_a_schedule_and_the_control_go_into_the_jobs(full):
