@@ -103,6 +103,13 @@ def test_what_cannot_be_scored_is_told_in_a_sentence(network: Tiny) -> None:
         scores(network, "l1")
 
 
+def test_without_second_derivatives_curvature_is_refused() -> None:
+    hard = nn.Sequential(nn.Flatten(), nn.Linear(128, 8), nn.Hardsigmoid(), nn.Linear(8, 3))
+    with pytest.raises(UserError, match="no second derivatives"):
+        scores(hard, "hessian")
+    assert scores(hard, "fisher").keys() == {"1"}
+
+
 def test_no_groups_give_no_scores(network: Tiny) -> None:
     assert score(network, ChannelMap((), (), (), (), (), (2, 8, 8)), "thinet", data=DATA) == {}
 

@@ -10,6 +10,7 @@ from torch.nn.attention import SDPBackend, sdpa_kernel
 from torch.nn.functional import cross_entropy
 
 from pruning.criteria.units import Batch
+from pruning.errors import UserError
 
 Weights = dict[str, Tensor]  # by parameter name
 
@@ -52,11 +53,17 @@ def by_weights(of: Tensor, weights: Weights, *, again: bool = False) -> Weights:
 
 
 def product(gradient: Weights, weights: Weights, vectors: Mapping[str, Tensor]) -> Weights:
-    """Hessian times vectors, from a gradient made with `again`."""
+    """Hessian times vectors, from a gradient made with `again`; raises UserError where an op has no second derivative."""
     parts = [(g * vectors[name]).sum() for name, g in gradient.items() if g.requires_grad]
     if not parts:
         return {name: torch.zeros_like(w) for name, w in weights.items()}
-    return by_weights(torch.stack(parts).sum(), weights)
+    try:
+        return by_weights(torch.stack(parts).sum(), weights)
+    except RuntimeError as error:
+        if "is not implemented" not in str(error):
+            raise
+        what = f"This network has no second derivatives: {error}."
+        raise UserError(what, do="Choose a criterion that needs none, such as fisher or taylor.") from error
 
 
 def added(total: Weights, more: Mapping[str, Tensor]) -> Weights:

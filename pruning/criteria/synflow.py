@@ -9,15 +9,24 @@ from torch import Tensor, nn
 from torch.func import functional_call
 
 from pruning.criteria.gradients import by_weights, judging
+from pruning.errors import UserError
 
 
 def saliency(model: nn.Module, input_shape: tuple[int, ...]) -> dict[str, Tensor]:
     weights = {name: p.detach().double().abs().requires_grad_() for name, p in model.named_parameters()}
     ones = torch.ones(1, *input_shape, dtype=torch.float64, device=next(iter(weights.values())).device)
     with judging(model):
-        outputs = functional_call(model, {**constants(model), **weights}, (ones,))
-        slopes = by_weights(outputs.sum(), weights)
+        slopes = by_weights(flow(model, {**constants(model), **weights}, ones), weights)
     return {name: weights[name].detach() * slope for name, slope in slopes.items()}
+
+
+def flow(model: nn.Module, tensors: dict[str, Tensor], ones: Tensor) -> Tensor:
+    """R; raises UserError for a network that computes in one precision only."""
+    try:
+        return torch.as_tensor(functional_call(model, tensors, (ones,))).sum()
+    except RuntimeError as error:
+        what = f"SynFlow cannot run this network in float64: {str(error).splitlines()[0]}."
+        raise UserError(what, do="Choose another criterion, such as l1.") from error
 
 
 def constants(model: nn.Module) -> dict[str, Tensor]:
