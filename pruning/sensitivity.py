@@ -104,10 +104,12 @@ def in_words(found: Scanned) -> str:
     middle = len(found["shares"]) // 2
     left = {name: points[middle][2] for name, points in found["groups"].items()}
     told = f"Scanned {len(left)} groups on {found['images']:,} validation images"
-    if not left:
+    if len(left) < 2:
         return f"{told}."
-    worst, best = min(left, key=left.__getitem__), max(left, key=left.__getitem__)
+    share, worst, best = found["shares"][middle], min(left, key=left.__getitem__), max(left, key=left.__getitem__)
+    if left[worst] == left[best]:
+        return f"{told}: without {share:.0%} of any, accuracy is {left[best]:.2%}."
     return (
-        f"{told}: without {found['shares'][middle]:.0%} of {worst} accuracy is {left[worst]:.2%}, "
+        f"{told}: without {share:.0%} of {worst} accuracy is {left[worst]:.2%}, "
         f"of {best} {left[best]:.2%}, uncut {found['dense']['accuracy']:.2%}."
     )

@@ -17,6 +17,7 @@ from pages.ui import (
     overview,
     recipes,
     remarks,
+    scan,
     search,
     series,
     state,
@@ -32,6 +33,7 @@ Measured = dict[str, Any]
 VIEWS: dict[str, Callable[[Row], None]] = {
     "audit": audit.show,
     "recipe": recipes.outcome,
+    "scan": scan.show,
     "search": search.show,
 }  # kind → what only runs of this kind have to show
 

@@ -1,0 +1,61 @@
+"""The page of a sensitivity scan, and what Explore makes of it."""
+
+import pytest
+import toy
+from test_pages import opened, said
+
+from pages.ui import scan
+from pruning import engine
+from pruning.jobs.store import LONG, State, Store
+from pruning.report import FolderReport
+from pruning.run import Run, home
+from pruning.spec import DataSettings, ModelSettings, ScanSettings, ScanSpec, TrainSettings, TrainSpec
+
+RAW = {
+    "dense": {"accuracy": 0.9, "loss": 0.3},
+    "units": {"a": 10, "b": 4},
+    "shares": [0.25, 0.5],
+    "groups": {"a": [[0.25, 7, 0.9, 0.3], [0.5, 5, 0.7, 0.8]], "b": [[0.25, 3, 0.8, 0.5], [0.5, 2, 0.5, 1.1]]},
+}
+
+
+def test_curves_begin_uncut_and_the_most_sensitive_group_comes_first():
+    found = scan.read(RAW)
+    assert found.curves[0].points == ((0.0, 90.0), (pytest.approx(0.3), 90.0), (0.5, 70.0))
+    assert [curve.name for curve in found.sensitive()] == ["b", "a"]
+    assert found.rows()[1] == {"group": "b", "filters": 4, "25 % cut": 80.0, "50 % cut": 50.0}
+    assert scan.sentence(found).startswith("**b** costs most: 50.00 % without 50 % of it.")
+
+
+def test_a_map_tells_points_lost_and_five_curves_have_a_colour():
+    found = scan.read(
+        RAW | {"groups": {f"g{n}": RAW["groups"]["a"] for n in range(8)}, "units": {f"g{n}": 10 for n in range(8)}}
+    )
+    assert scan.heat(found).data[0].text[0] == ["0", "20"]
+    assert [trace.name for trace in scan.lines(found).data].count("other groups") == 3
+    assert sum(bool(trace.showlegend) for trace in scan.lines(found).data) == 6
+
+
+@pytest.fixture
+def scanned(runs, monkeypatch):
+    """Run 1 trained a small network, run 2 scanned it; done in this process."""
+    toy.registered(monkeypatch)
+    data = DataSettings(name="toy")
+    training = TrainSpec(data=data, model=ModelSettings(name="fashion-cnn"), training=TrainSettings(epochs=1))
+    for number, spec in enumerate((training, ScanSpec(parent=1, scan=ScanSettings(shares=(0.5,)))), 1):
+        Store(home()).submit(spec)
+        row, run = Store(home()).claim(LONG), Run.of(number)
+        engine.execute(spec, run, FolderReport(run))
+        Store(home()).move(row.id, row.state, State.SUCCEEDED, attempt=1)
+    return runs
+
+
+@pytest.mark.usefixtures("scanned")
+def test_a_scan_shows_its_curves_and_leads_to_the_spread():
+    app = opened("runs", run="2")
+    assert not app.exception
+    assert "What each group alone costs" in said(app)
+    assert "costs most" in said(app)
+    explored = opened("explore", run="1", spread="sensitivity")
+    assert not explored.exception
+    assert not explored.error
