@@ -13,7 +13,7 @@ from pruning.jobs import supervisor
 from pruning.jobs.store import LONG, NETWORK, TREES, Row, State, Store
 from pruning.plan import Plan
 from pruning.run import Run, home, read_json, read_lines
-from pruning.spec import Blocks, DataSettings, ModelSettings, PruneSpec, Spec, TrainSpec, parse
+from pruning.spec import Blocks, DataSettings, ModelSettings, PruneSpec, RecipeSpec, Spec, TrainSpec, parse
 
 RUN_KINDS = (*LONG, *TREES)
 ACTIVE = (State.QUEUED, State.RUNNING, State.CANCELLING)
@@ -167,6 +167,9 @@ def specification(number: int) -> Spec | None:
 def first(number: int) -> int | None:
     """The training at the start of a run's line of parents, itself for a training; None when a parent is gone."""
     spec = specification(number)
+    if isinstance(spec, RecipeSpec):  # the first of its runs is a training
+        number = next((row.id for row in store().children(number)), number)
+        spec = specification(number)
     while spec is not None and hasattr(spec, "parent"):
         number, spec = spec.parent, specification(spec.parent)
     return number if isinstance(spec, TrainSpec) else None
