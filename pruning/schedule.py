@@ -7,12 +7,10 @@ from typing import Any
 import numpy as np
 
 from pruning.channels.map import ChannelMap
-from pruning.choices import Curve, Normalise, Order, Spread
+from pruning.choices import RANKED, Curve, Normalise, Order, Spread
 from pruning.plan import FIXED, Plan, links, split
 from pruning.ranking import Vector, normalised
 from pruning.wishes import PruneSettings
-
-RANKED = (Spread.GLOBAL, Spread.ISOMORPHIC, Spread.TOTAL)
 
 
 def grown(curve: Curve, time: float, final: float) -> float:

@@ -296,6 +296,7 @@ def refuse_idle(spec: Spec) -> None:
         return
     wish, spread = spec.pruning, spec.pruning.spread
     refuse_contradictions(wish)
+    refuse_schedule(spec.schedule, wish, spec.finetune)
     if isinstance(spec, SweepSpec) and has_budget(wish):
         raise UserError("A sweep tries shares, and a budget finds its own.", do="Leave out the budget, or the sweep.")
     if isinstance(spec, SweepSpec) and spread not in BY_SHARE:
@@ -336,6 +337,26 @@ def refuse_contradictions(wish: PruneSettings) -> None:
         raise UserError(
             f"order='greedy' leaves out weights of a filter, and {wish.criterion} is no norm of weights.",
             do=f"Choose {', '.join(WEIGHT_NORMS)}, or order=independent.",
+        )
+
+
+def refuse_schedule(schedule: ScheduleSettings, wish: PruneSettings, finetune: TrainSettings) -> None:
+    """Raise UserError for a schedule without the training that it lives on, and for masks in a greedy order."""
+    when, rewind = f"when={str(schedule.when)!r}", f"rewind={str(schedule.rewind)!r}"
+    if schedule.when is not When.CUT and not schedule.epochs:
+        raise UserError(
+            f"{when} with epochs=0 has no training to prune in.", do="Give the schedule epochs, or when=cut."
+        )
+    if schedule.when is When.TRAINING and wish.order is Order.GREEDY:
+        raise UserError(
+            f"order='greedy' goes layer by layer, and {when} masks all layers as they learn.",
+            do="Choose order=independent, or when=cut.",
+        )
+    between = schedule.epochs if schedule.when is When.CUT and schedule.steps > 1 else 0
+    if schedule.rewind is not Rewind.NONE and not finetune.epochs and not between:
+        raise UserError(
+            f"{rewind} with no epochs of fine-tuning ends with weights that nothing has trained.",
+            do="Give epochs of fine-tuning, or rewind=none.",
         )
 
 

@@ -149,7 +149,7 @@ class ScheduleSettings(Settings):
         ge=1,
         le=100,
         title="Steps",
-        description="Cuts on the way to the wish, each scored anew and followed by epochs of training.",
+        description="Cuts on the way to the wish, each scored anew; while training: updates of the mask, 1 for one an epoch.",
     )
     curve: Curve = Field(
         Curve.LINEAR,
@@ -161,7 +161,7 @@ class ScheduleSettings(Settings):
         ge=0,
         le=1000,
         title="Epochs a step",
-        description="Epochs between two steps; the fine-tuning comes after the last.",
+        description="Epochs after each of several cuts, or with mask or penalty; the fine-tuning comes on top at the end.",
     )
     penalty: float = Field(
         0.5,

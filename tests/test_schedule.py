@@ -33,6 +33,7 @@ from pruning.spec import (
     Spread,
     TrainSettings,
     When,
+    refuse_idle,
 )
 from pruning.surgery import prune
 
@@ -292,3 +293,46 @@ def test_a_schedule_goes_on_from_a_fine_tuned_parent():
     run, small = rewound(3, Rewind.INITIAL, parent=2)
     began = reborn(Run.of(1), Rewind.INITIAL, data.load(TRAIN.data), seed=1)
     assert toy.digest(small) == toy.digest(prune(began, plan_of(run)))
+
+
+IDLE = (
+    ({"when": When.TRAINING, "epochs": 0}, {}, "has no training to prune in"),
+    ({"when": When.TRAINING}, {"order": Order.GREEDY}, "goes layer by layer"),
+    ({"rewind": Rewind.SCRATCH}, {}, "weights that nothing has trained"),
+)
+
+
+@pytest.mark.parametrize(("schedule", "wish", "what"), IDLE)
+def test_schedules_that_could_not_do_what_they_say_are_refused(schedule, wish, what):
+    spec = PruneSpec(
+        parent=1, schedule=ScheduleSettings(**schedule), pruning=PruneSettings(**wish), finetune=TrainSettings(epochs=0)
+    )
+    with pytest.raises(UserError, match=what):
+        refuse_idle(spec)
+    refuse_idle(PruneSpec(parent=1, schedule=ScheduleSettings(rewind=Rewind.INITIAL)))
+
+
+def test_every_training_of_a_schedule_can_learn_from_the_parents_network():
+    execute(1, TRAIN)
+    runs = [
+        execute(n, PruneSpec(parent=1, schedule=THREE, finetune=ONE.model_copy(update={"distill": part})))
+        for n, part in ((2, 0.0), (3, 0.9))
+    ]
+    assert len({toy.digest(checkpoint.load(run.model)) for run in runs}) == 2
+    assert all(read_json(run.result)["epochs"] == 4 for run in runs)
+
+
+@pytest.mark.usefixtures("normed")
+def test_a_sensitivity_is_scanned_once_for_all_steps():
+    wish = PruneSettings(spread=Spread.SENSITIVITY, share=0.3)
+    run = execute(3, PruneSpec(parent=1, pruning=wish, schedule=THREE, finetune=NONE))
+    shot = execute(4, PruneSpec(parent=1, pruning=wish, finetune=NONE))
+    assert plan_of(run).kept() == plan_of(shot).kept()
+
+
+def test_whole_blocks_go_in_steps(monkeypatch):
+    execute(1, TRAIN.model_copy(update={"model": ModelSettings(name="blocks")}))
+    wish = PruneSettings(blocks="whole", share=0.75)
+    run = execute(2, PruneSpec(parent=1, pruning=wish, schedule=THREE, finetune=ONE))
+    assert [step["removed"] for step in read_json(run.result)["steps"]] == [1, 2, 3]
+    assert checkpoint.load(run.model)[3].groups == 1
