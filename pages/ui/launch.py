@@ -1,6 +1,7 @@
 """What Explore starts from a run: a prune with exactly what is on the page, a sweep, masks, a scan, a search, an audit."""
 
 from collections.abc import Callable
+from functools import partial
 
 import streamlit as st
 
@@ -30,25 +31,27 @@ OVER = {
 TENTHS = [i / 10 for i in range(1, 10)]
 SEEDS = list(range(10))
 SHARES = [i / 20 for i in range(1, 20)]
-PRUNE, SWEEP, SCAN = "Prune and fine-tune", "Sweep", "Scan"
-OTHERS: dict[str, Callable[[Row], None]] = {"Masks": masks.form, "Search": search.form, "Audit": audit.form}
+PRUNE = "Prune and fine-tune"
 
 
 def actions(row: Row, wish: PruneSettings, plan: Plan) -> None:
-    """A tab for each; what is not looked at is not drawn, so that a slider answers at once."""
+    """A tab for each; of the last ones only the one looked at is drawn, so that a slider answers at once."""
     if not row.state.is_finished:
         st.caption(
             f"Run {row.id} is not finished: scores are of the network as it starts, and what is started here waits for its end."
         )
-    once, many, scanned, *others = st.tabs([PRUNE, SWEEP, SCAN, *OTHERS], key="start", on_change="rerun")
+    rest: dict[str, Callable[[Row], None]] = {
+        "Masks": masks.form,
+        "Scan": partial(scan, wish=wish),
+        "Search": search.form,
+        "Audit": audit.form,
+    }
+    once, many, *others = st.tabs([PRUNE, "Sweep", *rest], key="start", on_change="rerun")
     with once:
         prune(row, wish, plan)
     with many:
         sweep(row, wish)
-    if scanned.open:
-        with scanned:
-            scan(row, wish)
-    for tab, form in zip(others, OTHERS.values(), strict=True):
+    for tab, form in zip(others, rest.values(), strict=True):
         if tab.open:
             with tab:
                 form(row)
