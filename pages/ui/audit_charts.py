@@ -10,6 +10,11 @@ from pages.ui.charts import blank
 from pages.ui.series import ACCENT, CRITERIA, DENSE
 
 Found = Mapping[str, Any]  # audit.json
+AGREE, NOTHING, OPPOSED = (
+    "#4393C3",
+    "#F7F7F7",
+    "#D6604D",
+)  # told apart by the colour-blind; dark numbers are legible on all
 LEGIBLE = 14  # columns of a matrix whose cells still hold their numbers
 ORACLE = "Oracle"
 
@@ -51,7 +56,7 @@ def sentence(found: Found) -> str:
     near = tied(found)
     if not near:
         return f"{start} Every other criterion is clearly behind it."
-    names = f"{', '.join(title(name) for name in near[:3])}{f' and {len(near) - 3} more' if len(near) > 3 else ''}"
+    names = listed([f"*{title(name)}*" for name in near])
     return f"{start} No clear winner between it and {names}: their difference may be none."
 
 
@@ -168,7 +173,9 @@ def layers(found: Found) -> go.Figure:
     names, groups = ordered(found), [group["name"] for group in found["groups"]]
     cells = [[(found["criteria"][name]["layers"][group] or {}).get("rho") for group in groups] for name in names]
     figure = blank("Agreement in each group of filters", "", "", height=150 + 24 * len(names))
-    figure.add_trace(_matrix(cells, groups, [title(name) for name in names], "RdBu", (-1, 1), "ρ", rho))
+    figure.add_trace(
+        _matrix(cells, groups, [title(name) for name in names], (OPPOSED, NOTHING, AGREE), (-1, 1), "ρ", rho)
+    )
     figure.update_yaxes(autorange="reversed", showgrid=False)
     figure.update_xaxes(type="category", showgrid=False, tickvals=groups, ticktext=[short(group) for group in groups],
                         tickangle=slant(groups))  # fmt: skip
@@ -185,7 +192,7 @@ def overlap(found: Found) -> go.Figure:
     figure = blank(
         f"Same filters among the lowest {words.percent(found['share'], 0)}", "", "", height=210 + 24 * len(names)
     )
-    figure.add_trace(_matrix(cells, labels, labels, "Blues", (0, 1), "in common", lambda v: f"{100 * v:.0f}"))
+    figure.add_trace(_matrix(cells, labels, labels, (NOTHING, AGREE), (0, 1), "in common", lambda v: f"{100 * v:.0f}"))
     figure.update_traces(hovertemplate="%{y} and %{x}: %{z:.0%} in common<extra></extra>")
     figure.update_traces(colorbar={"tickformat": ".0%"})
     figure.update_xaxes(type="category", showgrid=False, tickangle=slant(names))
@@ -215,7 +222,7 @@ def _matrix(
     cells: Sequence[Sequence[float | None]],
     x: Sequence[str],
     y: Sequence[str],
-    colours: str,
+    colours: tuple[str, ...],
     ends: tuple[float, float],
     what: str,
     write: Any,
@@ -227,7 +234,8 @@ def _matrix(
         y=list(y),
         text=told,
         texttemplate="%{text}" if len(x) <= LEGIBLE else None,
-        colorscale=colours,
+        colorscale=list(colours),
+        textfont={"color": "#1D2622"},
         zmin=ends[0],
         zmax=ends[1],
         xgap=1,
