@@ -31,7 +31,7 @@ def test_a_map_tells_points_lost_and_five_curves_have_a_colour():
     found = scan.read(
         RAW | {"groups": {f"g{n}": RAW["groups"]["a"] for n in range(8)}, "units": {f"g{n}": 10 for n in range(8)}}
     )
-    assert scan.heat(found).data[0].text[0] == ["0", "20"]
+    assert scan.heat(found).data[0].text[0] == ["0.0", "20.0"]
     assert [trace.name for trace in scan.lines(found).data].count("other groups") == 3
     assert sum(bool(trace.showlegend) for trace in scan.lines(found).data) == 6
 
@@ -56,6 +56,6 @@ def test_a_scan_shows_its_curves_and_leads_to_the_spread():
     assert not app.exception
     assert "What each group alone costs" in said(app)
     assert "costs most" in said(app)
-    explored = opened("explore", run="1", spread="sensitivity")
+    explored = opened("explore", run="1", spread="Equal cost in accuracy")
     assert not explored.exception
     assert not explored.error

@@ -2,6 +2,7 @@
 
 import time
 from collections.abc import Callable
+from enum import StrEnum
 from typing import Any
 
 import streamlit as st
@@ -13,6 +14,7 @@ from pages.ui import (
     charts,
     files,
     live,
+    masks,
     names,
     overview,
     recipes,
@@ -32,6 +34,7 @@ from pruning.spec import Settings
 Measured = dict[str, Any]
 VIEWS: dict[str, Callable[[Row], None]] = {
     "audit": audit.show,
+    "mask": masks.show,
     "recipe": recipes.outcome,
     "scan": scan.show,
     "search": search.show,
@@ -276,7 +279,8 @@ def setting(value: Any) -> str:
         case dict():
             return ", ".join(f"{name} {setting((wish,))}" for name, wish in value.items()) or "–"
         case tuple():
-            return ", ".join(words.percent(v, 0) if isinstance(v, float) else setting(v) for v in value) or "–"
+            between = "; " if value and isinstance(value[0], StrEnum) else ", "
+            return between.join(words.percent(v, 0) if isinstance(v, float) else setting(v) for v in value) or "–"
         case str():
             return names.of(value) or "–"
     return f"{value:g}" if isinstance(value, float) else str(value)

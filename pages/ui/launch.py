@@ -125,7 +125,7 @@ def sweep(row: Row, wish: PruneSettings) -> None:
     start = f"Start {words.plural(runs, 'run')}"
     if not st.button(start, type="primary", disabled=not (runs and fits and ready), key="sweep-start") or ready is None:
         return
-    names = ", ".join(series.CRITERIA[c] for c in criteria)
+    names = " · ".join(series.CRITERIA[c] for c in criteria)
     spec = SweepSpec.model_validate({"title": f"Sweep of {names}", "parent": row.id, "criteria": criteria, "shares": removed, "seeds": seeds,
                                      "pruning": ready.pruning, "schedule": ready.schedule, "finetune": ready.finetune})  # fmt: skip
     cards.open_run(state.submit(spec)[0])

@@ -7,10 +7,11 @@ from typing import Any
 import plotly.graph_objects as go
 import streamlit as st
 
-from pages.ui import charts, files, state, words
+from pages.ui import charts, files, names, state, words
 from pages.ui.series import CRITERIA, DENSE, STYLES
 from pruning.jobs.store import Row
 from pruning.run import Run
+from pruning.spec import Spread
 
 NAMED = 5  # curves with a colour of their own: the most sensitive groups
 
@@ -88,7 +89,7 @@ def show(row: Row) -> None:
     st.page_link(
         "pages/explore.py",
         label="Spread sparsity by it",
-        query_params={"run": str(row.parent), "spread": "sensitivity"},
+        query_params={"run": str(row.parent), "spread": names.of(Spread.SENSITIVITY)},
     )
 
 
@@ -148,7 +149,7 @@ def heat(found: Sensitivity) -> go.Figure:
             z=lost,
             x=[f"{100 * share:g} %" for share in found.shares],
             y=[curve.name for curve in found.curves],
-            text=[[f"{round(value, 1) or 0:g}".replace("-", words.MINUS) for value in cells] for cells in lost],
+            text=[[f"{round(value, 1) or 0:.1f}".replace("-", words.MINUS) for value in cells] for cells in lost],
             texttemplate="%{text}",
             colorscale=[[0, "#F7F7F7"], [1, "#D55E00"]],
             zmin=0,

@@ -120,7 +120,7 @@ def curves(row: Row, whole: ChannelMap, wish: PruneSettings) -> tuple[int, Curve
     scans = [scan for scan in state.rows(kinds=["scan"]) if scan.parent == row.id and fits(scan, wish)]
     done = [scan for scan in scans if scan.state is State.SUCCEEDED]
     if done:
-        cards.link(done[0], "scan", f"Accuracy by scan {done[0].id}")
+        cards.link(done[0], "scan", f"By the accuracies of scan {done[0].id}, each group cut alone")
         return done[0].id, of_run(done[0].id, whole)
     under_way = [scan for scan in scans if not scan.state.is_finished]
     if under_way:
