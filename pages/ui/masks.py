@@ -97,7 +97,7 @@ def show(row: Row) -> None:
     with right:
         removed(found)
     st.caption(
-        "Validation accuracies. A masked filter still adds its bias, and what batch norm makes of it; "
+        "Untuned and fine-tuned: validation accuracy, with its change from the network before masking. A masked filter still adds its bias, and what batch norm makes of it; "
         "a removed one adds nothing, so the two networks answer differently."
     )
     curve(row, found)
@@ -107,41 +107,38 @@ def show(row: Row) -> None:
 
 def masked(found: Measured) -> None:
     st.markdown("**Masked** · weights are zero, the network keeps its size")
-    total, tuned_too = found["total"], found.get("tuned")
-    tiles = st.columns(2)
-    with tiles[0]:
-        cards.tile("Zero weights", words.count(total["zeros"]), f"{words.percent(total['share_of_params'], 3)} of all parameters")  # fmt: skip
-        costs(found["dense"], found["masked"], "params", "Parameters")
-    with tiles[1]:
-        accuracies(found["dense"], found["masked"], tuned_too and tuned_too["masked"])
-        costs(found["dense"], found["masked"], "macs", "MACs")
+    total = found["total"]
+    share = f"{words.percent(total['share_of_params'], 3)} of all"
+    view(found, "masked", ("Zero weights", words.count(total["zeros"]), share))
 
 
 def removed(found: Measured) -> None:
-    gone, tuned_too = found["removed"], found.get("tuned")
-    st.markdown("**Removed** · what cutting out the filters that are all zero would save")
-    if not gone["filters"]:
+    gone = found["removed"]
+    st.markdown("**Removed** · filters that are all zero, cut out")
+    if gone["filters"]:
+        of = f"of {words.count(gone['units'])}"
+        view(found, "removed", ("Filters removed", words.count(gone["filters"]), of))
+    else:
         st.info(gone["reason"] or f"0 of {words.plural(gone['units'], 'filter')} are all zero: nothing gets smaller.")
-        return
-    tiles = st.columns(2)
-    with tiles[0]:
-        cards.tile("Filters removed", words.count(gone["filters"]), f"of {words.count(gone['units'])}")
-        costs(found["dense"], gone, "params", "Parameters")
-    with tiles[1]:
-        accuracies(found["dense"], gone, tuned_too and tuned_too["removed"])
-        costs(found["dense"], gone, "macs", "MACs")
 
 
-def accuracies(dense: Measured, now: Measured, later: Measured | None) -> None:
-    """Right after masking as a tile, after fine-tuning as well where there was one."""
-    before, value = dense["validation_accuracy"], now["validation_accuracy"]
-    cells = st.columns(2) if later and "validation_accuracy" in later else [st.container()]
-    with cells[0]:
-        cards.tile("Untuned", words.percent(value), words.points(before, value), good=better(before, value))
-    if later and "validation_accuracy" in later:
-        tuned_value = later["validation_accuracy"]
-        with cells[1]:
-            cards.tile("Fine-tuned", words.percent(tuned_value), words.points(before, tuned_value), good=better(before, tuned_value))  # fmt: skip
+def view(found: Measured, name: str, first: tuple[str, str, str]) -> None:
+    """What goes and what it saves on the left, the accuracies on the right."""
+    left, right = st.columns(2)
+    with left:
+        cards.tile(*first)
+        costs(found["dense"], found[name], "params", "Parameters")
+        costs(found["dense"], found[name], "macs", "MACs")
+    with right:
+        accuracy("Untuned", found["dense"], found[name])
+        accuracy("Fine-tuned", found["dense"], found.get("tuned", {}).get(name, {}))
+
+
+def accuracy(name: str, dense: Measured, now: Measured) -> None:
+    """Nothing where nothing was measured: filters that came back while fine-tuning, or no fine-tuning."""
+    before, value = dense["validation_accuracy"], now.get("validation_accuracy")
+    if value is not None:
+        cards.tile(name, words.percent(value), words.points(before, value), good=better(before, value))
 
 
 def better(before: float, after: float) -> bool | None:
@@ -181,6 +178,7 @@ def table(row: Row, found: Measured) -> None:
     st.subheader("Zeros by tensor", anchor=False)
     rows = mask_charts.table(found)
     number = st.column_config.NumberColumn(format="localized")
-    st.dataframe(rows, hide_index=True, column_config={"weights": number, "zero": number})
+    percent = st.column_config.NumberColumn(format="%.3f")
+    st.dataframe(rows, hide_index=True, column_config={"weights": number, "zero": number, "zero, %": percent})
     st.download_button("Table as CSV", lambda: files.table(rows), f"run-{row.id}-zeros.csv", key="mask-table",
                        type="tertiary", icon=":material/download:", on_click="ignore")  # fmt: skip

@@ -37,7 +37,9 @@ def mask(spec: MaskSpec, run: Run, report: Report) -> None:
     device = choose_device(spec.finetune.device)
     dense = checkpoint.load(parent.model)
     masks = chosen(dense, dataset, spec.masking, parent, run, report, device)
-    before = read_json(parent.result)["after"] | {"latency": measure.latency(dense.to(device), dataset.input_shape)}
+    before = {
+        key: value for key, value in read_json(parent.result)["after"].items() if key != "latency"
+    }  # masks save none
     masked = apply(duplicate(dense, {}), masks)
     if not run.masks.exists():
         write_atomic(run.summary_before, measure.summary(dense, dataset.input_shape))
