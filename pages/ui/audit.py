@@ -145,6 +145,7 @@ def table(found: Mapping[str, Any]) -> None:
         hide_index=True,
         column_config=dict.fromkeys(numbers, number) | {"note": st.column_config.TextColumn("note", width="large")},
         placeholder="–",
+        height="content",
     )
     st.caption(
         "ρ is the mean over groups, low to high its interval. Behind the best: difference of ρ and its interval, on the same "
