@@ -1,16 +1,19 @@
 """A recipe as a card: what it does, what must come out beside what came out here, what it costs, and the buttons that run it."""
 
+from collections.abc import Sequence
+from typing import Any
+
 import streamlit as st
 
 from pages.ui import cards, state, words
 from pruning.errors import UserError
 from pruning.jobs import known
 from pruning.jobs.store import Row, State
-from pruning.recipes import RECIPES, Card, cost, is_short, titled
+from pruning.recipes import RECIPES, Card, card_of, cost, is_short, titled
 from pruning.recipes import steps as steps_of
 from pruning.recipes.outcome import Accuracy, Count, accuracies, counts, ended
 from pruning.run import Run, data_home
-from pruning.spec import DataSettings, RecipeSpec, TrainSpec
+from pruning.spec import DataSettings, PruneSpec, RecipeSpec, TrainSpec
 
 LINE = (
     "Counts are exact: a tick says that a finished run here has the very number. The short version keeps the network and "
@@ -65,14 +68,14 @@ def wish_of(row: Row) -> RecipeSpec:
     return spec
 
 
-def tables(card: Card, row: Row | None) -> None:
-    """Counts with ticks and accuracies over the seeds; of no tree yet, what is expected."""
+def tables(card: Card, row: Row | None, *, into: Sequence[Any] = (st, st)) -> None:
+    """Counts with ticks, accuracies over the seeds, each into its own place; of no tree yet, what is expected."""
     wish = None if row is None else wish_of(row)
     found = ended(wish, [Run.of(r.id) for r in state.store().children(row.id)]) if wish and row else {}
-    st.markdown(count_table(counts(card, found)))
+    into[0].markdown(count_table(counts(card, found)))
     told = accuracies(card, found)
     if told:
-        st.markdown(accuracy_table(told))
+        into[1].markdown(accuracy_table(told))
     notes = [f"{line.step}: {line.note}." for line in told if line.note]
     if wish is not None and is_short(wish) and any(found.values()):
         notes.append("Here: the short version, whose accuracy is not to be compared.")
@@ -146,7 +149,8 @@ def options(name: str, card: Card) -> RecipeSpec:
     count = st.number_input(
         "Seeds", 1, 20, 1, key=f"seeds-{name}", help="The whole recipe once for each: mean and spread."
     )
-    control = st.toggle("Control", key=f"control-{name}", help="Also train every pruned architecture from fresh weights, for as "
+    can_control = any(isinstance(spec, PruneSpec) for spec in card.steps.values())
+    control = can_control and st.toggle("Control", key=f"control-{name}", help="Also train every pruned architecture from fresh weights, for as "
                         "many epochs as the dense network (Liu 2019).")  # fmt: skip
     folder = weights = ""
     if card.image_size:
@@ -208,4 +212,4 @@ def needed(wish: RecipeSpec) -> str:
 def outcome(row: Row) -> None:
     """A tree's own page: what must come out beside what came out."""
     st.subheader("Expected and measured", anchor=False)
-    tables(RECIPES[wish_of(row).name], row)
+    tables(card_of(wish_of(row).name), row, into=st.columns(2))
