@@ -96,13 +96,23 @@ def pictures(shown: Found) -> go.Figure:
     columns = across(len(tiles), height, width)
     places = [(i // columns * (height + GAP), i % columns * (width + GAP)) for i in range(len(tiles))]
     rows, wide = max(top for top, _ in places) + height, max(left for _, left in places) + width
-    figure = blank(pictures_title(shown), "", "", height=min(560, max(180, round(860 * rows / wide) + 90)))
+    figure = blank(
+        f"{pictures_title(shown)}, masked ones crossed",
+        "",
+        "",
+        height=min(560, max(180, round(860 * rows / wide) + 90)),
+    )
     figure.add_trace(heat(shown, tiles, places, (rows, wide)))
-    for trace in crosses(shown, places, (height, width)):
+    for trace in crosses(shown, places, (height, width), side(rows, wide)):
         figure.add_trace(trace)
     figure.update_xaxes(visible=False, range=[-0.5, wide - 0.5], constrain="domain")
     figure.update_yaxes(visible=False, range=[rows - 0.5, -0.5], scaleanchor="x", constrain="domain")
     return figure
+
+
+def side(rows: int, wide: int) -> float:
+    """Pixels of a small cross: less than half a cell of a chart of usual width."""
+    return float(np.clip(0.4 * min(860 / wide, 470 / rows), 4, 14))
 
 
 def across(count: int, height: int, width: int) -> int:
@@ -135,7 +145,7 @@ def hover(number: int, shown: Found, weights: NDArray[Any], mask: NDArray[Any]) 
     return np.array([text.replace("-", words.MINUS) for text in said], object).reshape(weights.shape)
 
 
-def crosses(shown: Found, places: list[tuple[int, int]], size: tuple[int, int]) -> Iterator[go.Scatter]:
+def crosses(shown: Found, places: list[tuple[int, int]], size: tuple[int, int], pixels: float) -> Iterator[go.Scatter]:
     """One trace of small crosses, one of large ones; each only where there are some."""
     small: list[tuple[int, int]] = []
     large: list[tuple[float | None, float | None]] = []
@@ -144,9 +154,9 @@ def crosses(shown: Found, places: list[tuple[int, int]], size: tuple[int, int]) 
             large += diagonals(top, left, *size)
         else:
             small += [(left + int(x), top + int(y)) for y, x in np.argwhere(np.array(tile["mask"]) == 0)]
-    look: dict[str, Any] = {"hoverinfo": "skip", "showlegend": True}
+    look: dict[str, Any] = {"hoverinfo": "skip", "showlegend": False}
     if small:
-        marker = {"symbol": "x", "size": 5, "color": "#1D2622", "line": {"color": "white", "width": 0.5}}
+        marker = {"symbol": "x", "size": pixels, "color": "#1D2622", "line": {"color": "white", "width": 0.5}}
         yield go.Scatter(name="masked weight", x=[x for x, _ in small], y=[y for _, y in small], mode="markers", marker=marker, **look)  # fmt: skip
     if large:
         line = {"color": "#1D2622", "width": 2}
