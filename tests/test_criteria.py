@@ -4,6 +4,7 @@ import pytest
 import torch
 from tiny import DATA, SINGLES, Tiny, network, scores
 from torch import nn
+from torch.utils.checkpoint import checkpoint
 
 from pruning import score, trace
 from pruning.channels.map import ChannelMap
@@ -108,6 +109,21 @@ def test_without_second_derivatives_curvature_is_refused() -> None:
     with pytest.raises(UserError, match="no second derivatives"):
         scores(hard, "hessian")
     assert scores(hard, "fisher").keys() == {"1"}
+
+
+class Rerun(Tiny):
+    """Computes its activations anew in the backward pass, to save memory."""
+
+    def forward(self, x: torch.Tensor) -> torch.Tensor:
+        return checkpoint(super().forward, x, use_reentrant=False)
+
+
+def test_a_network_that_runs_anew_in_the_backward_pass_is_refused_or_scored_right(network: Tiny) -> None:
+    again = Rerun().eval()
+    again.load_state_dict(network.state_dict())
+    torch.testing.assert_close(scores(again, "snip"), scores(network, "snip"))
+    with pytest.raises(UserError, match="SynFlow cannot run this network"):
+        scores(again, "synflow")
 
 
 def test_no_groups_give_no_scores(network: Tiny) -> None:

@@ -16,14 +16,15 @@ def saliency(model: nn.Module, input_shape: tuple[int, ...]) -> dict[str, Tensor
     weights = {name: p.detach().double().abs().requires_grad_() for name, p in model.named_parameters()}
     ones = torch.ones(1, *input_shape, dtype=torch.float64, device=next(iter(weights.values())).device)
     with judging(model):
-        slopes = by_weights(flow(model, {**constants(model), **weights}, ones), weights)
+        slopes = flows(model, weights, ones)
     return {name: weights[name].detach() * slope for name, slope in slopes.items()}
 
 
-def flow(model: nn.Module, tensors: dict[str, Tensor], ones: Tensor) -> Tensor:
-    """R; raises UserError for a network that computes in one precision only."""
+def flows(model: nn.Module, weights: dict[str, Tensor], ones: Tensor) -> dict[str, Tensor]:
+    """∂R/∂w; raises UserError for a network that computes in one precision only, or again with its own weights."""
     try:
-        return torch.as_tensor(functional_call(model, tensors, (ones,))).sum()
+        outputs: Tensor = functional_call(model, {**constants(model), **weights}, (ones,))
+        return by_weights(outputs.sum(), weights)
     except RuntimeError as error:
         what = f"SynFlow cannot run this network in float64: {str(error).splitlines()[0]}."
         raise UserError(what, do="Choose another criterion, such as l1.") from error
