@@ -126,7 +126,7 @@ def test_what_came_out_is_told_beside_what_must(runs):
     tree = store.submit(asked)
     for run, made in zip(store.children(tree), [(6130, 0.9), (3052, 0.8), (6130, 0.94), (3000, 0.7)], strict=True):
         finished(store, run.id, *made)
-    found = outcome.ended(asked, [Run.of(run.id) for run in store.children(tree)])
+    found = outcome.ended(asked, {run.title: Run.of(run.id) for run in store.children(tree)})
     counts, accuracies = outcome.counts(RECIPES["000-2"], found), outcome.accuracies(RECIPES["000-2"], found)
     assert [(c.measured, c.agrees) for c in counts] == [((6130, 6130), True), ((3052, 3000), False)]
     assert accuracies[0].mean == pytest.approx(0.92)

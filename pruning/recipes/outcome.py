@@ -47,11 +47,12 @@ class Accuracy:
         return stdev(self.measured) if len(self.measured) > 1 else None
 
 
-def ended(wish: RecipeSpec, runs: Sequence[Run]) -> dict[str, list[Run]]:
-    """The runs of a recipe's tree, in the order in which they were queued, by step; only those with a result."""
+def ended(wish: RecipeSpec, runs: Mapping[str, Run]) -> dict[str, list[Run]]:
+    """The runs of a recipe's tree, by their titles, under their steps; only those with a result."""
     found: dict[str, list[Run]] = {}
-    for step, run in zip(steps(wish), runs, strict=False):
-        found.setdefault(step.name, []).extend([run] if run.result.exists() else [])
+    for step in steps(wish):
+        run = runs.get(step.spec.title)
+        found.setdefault(step.name, []).extend([run] if run and run.result.exists() else [])
     return found
 
 
