@@ -6,7 +6,8 @@ import numpy as np
 import pytest
 import torch
 import toy
-from test_engine import NORMED, ONE, StopsIn, execute
+from test_engine import NORMED as TOY
+from test_engine import ONE, StopsIn, execute
 from test_plan import at_random, network, traced
 from torch import nn
 
@@ -37,7 +38,8 @@ from pruning.spec import (
 )
 from pruning.surgery import prune
 
-TRAIN = NORMED.model_copy(update={"model": ModelSettings(name="fashion-cnn")})
+TRAIN = TOY.model_copy(update={"model": ModelSettings(name="fashion-cnn")})
+NORMED = TOY.model_copy(update={"model": ModelSettings(name="scnnb")})
 NONE = TrainSettings(epochs=0)
 THREE = ScheduleSettings(steps=3, epochs=1)
 
