@@ -7,7 +7,7 @@ from enum import StrEnum
 from pruning.choices import CriterionName
 
 # What stands in a run's scores in place of those that are not there yet.
-LATER = "It looks at trained weights or at data: computed when the training has ended."
+LATER = "It takes longer, or looks at data: computed when the training has ended."
 ASKED = "It takes long: computed when asked for."
 
 

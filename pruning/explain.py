@@ -23,7 +23,10 @@ from pruning.spec import Augment, Blocks, CriterionName, PruneSettings
 
 BATCH = 32
 MOST_MACS = 10**12  # of a forward pass over the scoring images that Explore can wait for: 64 images of VGG-16
-MOST_DISTANCES = 3 * 10**9  # multiplications for the distances between all filters of a group: half a second
+MOST_DISTANCES = (
+    10**9,
+    3 * 10**10,
+)  # multiplications between all filters of a group, before and after training: 0.2 and 5 s
 FEWEST = 64  # scoring images
 
 
@@ -66,9 +69,11 @@ def listed(model: nn.Module, channels: ChannelMap, data: Data | None) -> dict[st
 
 def waits(name: CriterionName, channels: ChannelMap, *, has_data: bool) -> str:
     """Why a criterion is not computed now, or empty."""
-    if CARDS[name].is_costly or (name is CriterionName.FPGM and distances(channels) > MOST_DISTANCES):
+    before, after = (name is CriterionName.FPGM and distances(channels) > most for most in MOST_DISTANCES)
+    if CARDS[name].is_costly or after:
         return ASKED
-    return LATER if not has_data and CARDS[name].family not in (Family.WEIGHTS, Family.CONTROL) else ""
+    is_later = before or CARDS[name].family not in (Family.WEIGHTS, Family.CONTROL)
+    return LATER if is_later and not has_data else ""
 
 
 def distances(channels: ChannelMap) -> int:

@@ -52,9 +52,12 @@ def test_distances_between_very_many_filters_wait_until_they_are_asked_for() -> 
     with torch.device("meta"):
         wide = nn.Sequential(nn.Linear(8, 4096), nn.ReLU(), nn.Linear(4096, 4096), nn.ReLU(), nn.Linear(4096, 3))
     channels = channels_of(wide, (8,))
-    assert distances(channels) > MOST_DISTANCES
+    assert distances(channels) > max(MOST_DISTANCES)
     assert waits(CriterionName.FPGM, channels, has_data=True) == ASKED
     assert waits(CriterionName.L1, channels, has_data=False) == ""
+    narrower = channels_of(nn.Sequential(nn.Linear(900, 1400), nn.ReLU(), nn.Linear(1400, 3)), (900,))
+    assert waits(CriterionName.FPGM, narrower, has_data=False) == LATER
+    assert waits(CriterionName.FPGM, narrower, has_data=True) == ""
 
 
 @pytest.fixture
