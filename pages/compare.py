@@ -8,7 +8,7 @@ from pruning.jobs.store import NETWORK, TREES, Row, State
 
 COLUMNS = {
     "run": st.column_config.NumberColumn("Run", width=50),
-    "title": st.column_config.TextColumn("Title", width=170),
+    "title": st.column_config.TextColumn("Title", width=230),
     "accuracy": st.column_config.NumberColumn("Accuracy", format="%.2f %%", help="On the test images."),
     "Δ accuracy": st.column_config.TextColumn(alignment="right"),
     "parameters": st.column_config.NumberColumn("Parameters", format="localized"),

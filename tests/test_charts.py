@@ -6,7 +6,7 @@ import zipfile
 import pytest
 from streamlit.testing.v1 import AppTest
 
-from pages.ui import charts, files, names, series, tradeoffs
+from pages.ui import before_after, charts, files, names, series, tradeoffs
 from pages.ui.series import Bars, Norms, Point, Series, Tradeoff
 from pages.ui.terms import TERMS
 from pruning.channels.map import ChannelMap, Group
@@ -161,3 +161,16 @@ def test_no_two_criteria_look_alike_in_a_chart():
     alone = [Series(title, TRADE.series[0].points) for title in series.CRITERIA.values()]
     drawn = charts.tradeoff(Tradeoff("t", "MACs", tuple(alone))).data
     assert len({(line.line.color, line.line.dash, line.marker.symbol) for line in drawn}) == len(CriterionName)
+
+
+def test_curves_say_where_each_stage_begins():
+    records = [EPOCH | {"stage": stage} for stage in ("step1", "step1", "step2", "finetune")]
+    loss, _ = series.learning(records)
+    assert loss.stages == ((1, "step1"), (3, "step2"), (4, "finetune"))
+    assert [note.text for note in charts.learning(loss).layout.annotations] == ["step 1", "step 2", "fine-tuning"]
+    assert series.learning(records[:2])[0].stages == ()
+
+
+def test_the_steps_of_a_schedule_stand_in_a_table():
+    step = {"removed": 344, "params": 1_173_370, "macs": 2_562_144, "cut_accuracy": 0.79, "validation_accuracy": 0.81}
+    assert "| 1 | 344 | 1,173,370 | 2,562,144 | 79.00\u00a0% | 81.00\u00a0% |" in before_after.steps({"steps": [step]})

@@ -119,11 +119,30 @@ def explore(page: Page) -> None:
     expect(page.get_by_test_id("stMetricValue").first).not_to_have_text(before, timeout=MINUTE)
 
 
+def choose(page: Page, label: str, title: str) -> None:
+    box = page.get_by_role("combobox", name=label).first
+    box.click()
+    box.fill(title)
+    page.get_by_role("option", name=title).first.click()
+
+
+def ask(page: Page) -> None:
+    """A criterion by its title, a budget instead of a share, and a costly criterion whose scores are made when asked for."""
+    choose(page, "Criterion", "Taylor, signed")
+    expect(page.get_by_text("positive and negative parts cancel")).to_be_visible(timeout=MINUTE)
+    page.get_by_role("radio", name="By budget").click()
+    expect(page.get_by_text("The budget is met with")).to_be_visible(timeout=MINUTE)
+    assert int(tile(page, "Parameters").replace(",", "")) <= 1_040_549  # half of the example's network
+    choose(page, "Criterion", "ThiNet")
+    page.get_by_role("button", name="Score now").click()
+    expect(page.get_by_text("The budget is met with")).to_be_visible(timeout=2 * MINUTE)
+
+
 def prune(page: Page) -> int:
     """Prune what Explore shows, without fine-tuning; returns the number of the run."""
     page.get_by_role("spinbutton", name="Epochs").first.fill("0")
     page.get_by_role("spinbutton", name="Epochs").first.press("Enter")
-    page.get_by_role("button", name="Prune and fine-tune").click()
+    page.get_by_role("button", name="Prune and fine-tune", exact=True).click()
     page.wait_for_url(re.compile(r"/runs\?run=\d+"), timeout=MINUTE)
     done(page)
     return int(page.url.split("run=")[1])
@@ -154,6 +173,7 @@ def test_from_first_start_to_a_smaller_network_in_another_process(server, page, 
     done(page)
     settled(page)
     explore(page)
+    ask(page)
     number = prune(page)
     menu(page, "Compare")
     expect(page.locator(".js-plotly-plot").first).to_be_visible(timeout=MINUTE)

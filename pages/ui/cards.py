@@ -45,12 +45,12 @@ STAGES = {
     "recalibrate": "Recalibrating batch norm",
     "train": "Training",
     "finetune": "Fine-tuning",
-    "shape": "Training towards the cut",
-    "mask": "Masking weights",
+    "training": "Training while masks grow",
+    "regularised": "Training under a growing penalty",
     "scan": "Cutting each group alone",
+    "mask": "Measuring masks",
     "search": "Trying settings",
-    "audit": "Removing filters one at a time",
-    "latency": "Measuring the latency",
+    "trial": "Fine-tuning a trial",
 }
 
 

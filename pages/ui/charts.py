@@ -1,5 +1,6 @@
 """Records → Plotly figures: titles, units, the same colour for the same thing, dash or marker as second cue."""
 
+from collections.abc import Sequence
 from typing import Any
 
 import plotly.graph_objects as go
@@ -71,7 +72,24 @@ def learning(record: Learning) -> go.Figure:
             )
         )
     figure.update_xaxes(**_whole_ticks(len(record.epochs)))
+    if record.stages:
+        _stages(figure, record.stages)
     return figure
+
+
+STAGES = {"train": "training", "training": "masks grow", "regularised": "penalty grows", "finetune": "fine-tuning"}
+
+
+def _stages(figure: go.Figure, stages: Sequence[tuple[int, str]]) -> None:
+    """A thin line before each stage's first epoch, its name above; the legend makes room."""
+    short = len(stages) > 4
+    for epoch, name in stages:
+        text = STAGES.get(name, name.replace("step", "" if short else "step "))
+        if epoch > 1:
+            figure.add_vline(x=epoch - 0.5, line={"dash": "dot", "width": 1, "color": DENSE})
+        figure.add_annotation(x=epoch - 0.5 if epoch > 1 else epoch, y=1, yref="paper", yanchor="bottom", xanchor="left", text=text,
+                              showarrow=False, font={"size": 11, "color": DENSE})  # fmt: skip
+    figure.update_layout(legend_y=1.1)
 
 
 def _whole_ticks(epochs: int) -> dict[str, Any]:

@@ -2,20 +2,20 @@
 
 import time
 from collections.abc import Callable
-from enum import StrEnum
 from typing import Any
 
 import streamlit as st
 
 from pages.ui import (
     again,
+    asked,
     audit,
+    before_after,
     cards,
     charts,
     files,
     live,
     masks,
-    names,
     overview,
     recipes,
     remarks,
@@ -29,7 +29,6 @@ from pages.ui import (
 from pruning import proof
 from pruning.jobs.store import NETWORK, TREES, Row, State
 from pruning.run import Run
-from pruning.spec import Settings
 
 Measured = dict[str, Any]
 VIEWS: dict[str, Callable[[Row], None]] = {
@@ -120,7 +119,10 @@ def ended(row: Row) -> None:
         st.caption(said(row, made))
     if made and made.get("before") and row.kind in NETWORK:
         st.subheader("Before and after", anchor=False)
-        st.markdown(stages(made))
+        st.markdown(before_after.stages(made))
+    if made and made.get("steps"):
+        st.subheader("Steps", anchor=False)
+        st.markdown(before_after.steps(made))
     if row.kind in VIEWS:
         VIEWS[row.kind](row)
     descendants(row)
@@ -138,43 +140,6 @@ def said(row: Row, made: Measured) -> str:
     if made.get("verified") is not None:
         parts.append(proof.in_words(state.plan(row.id), made["verified"]).replace("-", "‑"))
     return " · ".join(parts)
-
-
-def stages(made: Measured) -> str:
-    """Markdown table. Rows: quantities; columns: before, right after surgery, after, change."""
-    present = {"Before": made["before"], "Right after surgery": made.get("pruned"), "After": made["after"]}
-    columns = {name: numbers(measured) for name, measured in present.items() if measured}
-    columns["Change"] = changes(made["before"], made["after"])
-    rows = [name for name in columns["After"] if any(cells.get(name, "–") != "–" for cells in columns.values())]
-    lines = [f"| {name} | {' | '.join(cells.get(name, '–') for cells in columns.values())} |" for name in rows]
-    lines = [f"| | {' | '.join(columns)} |", "|:--|" + "--:|" * len(columns), *lines]
-    return "\n".join(lines).replace(" pp", "\u00a0pp").replace(" %", "\u00a0%")
-
-
-def numbers(measured: Measured) -> dict[str, str]:
-    told = {
-        "Test accuracy": words.percent(measured.get("test_accuracy")),
-        "Validation accuracy": words.percent(measured.get("validation_accuracy")),
-        "Parameters": words.count(measured["params"]),
-        "MACs": words.count(measured["macs"]),
-        "Size": words.size(measured["bytes"]),
-    }
-    timing = measured.get("latency")
-    if timing:
-        told["Latency"] = cards.spread(timing)
-    return told
-
-
-def changes(before: Measured, after: Measured) -> dict[str, str]:
-    accuracies = {"Test accuracy": "test_accuracy", "Validation accuracy": "validation_accuracy"}
-    told = {
-        n: words.points(before[k], after[k])
-        for n, k in accuracies.items()
-        if before.get(k) is not None and after.get(k) is not None
-    }
-    told |= {name: words.change(before[key], after[key]) for name, key, _ in cards.COSTS}
-    old, new = cards.milliseconds(before), cards.milliseconds(after)
-    return told | ({"Latency": words.change(old, new)} if old and new else {})
 
 
 def descendants(row: Row) -> None:
@@ -226,7 +191,7 @@ def after(row: Row) -> None:
         with st.expander("Timeline", expanded=row.state is not State.SUCCEEDED):
             live.timeline(row.id)
     with st.expander("Settings"):
-        settings(row)
+        asked.settings(row)
     log = state.text(run.log, last=20_000)
     if log:
         with st.expander("Log"):
@@ -234,56 +199,6 @@ def after(row: Row) -> None:
     if row.state.is_finished:
         with st.expander("Files"):
             files.listing(row)
-
-
-def settings(row: Row) -> None:
-    """Every setting of the run with its title, part by part."""
-    spec = state.specification(row.id)
-    if spec is None:
-        return
-    given = {name: getattr(spec, name) for name in type(spec).model_fields if name not in ("kind", "title", "parent")}
-    parts = {PARTS.get(name, name): told(part) for name, part in given.items() if isinstance(part, Settings)}
-    own = [line(type(spec), name, value) for name, value in given.items() if not isinstance(value, Settings)]
-    columns = st.columns(3)
-    for number, (title, lines) in enumerate({cards.KINDS[row.kind]: own, **parts}.items() if own else parts.items()):
-        columns[number % 3].markdown("\n".join([f"| {title} | |", "|:--|:--|", *lines]))
-
-
-def told(part: Settings) -> list[str]:
-    return [line(type(part), name, getattr(part, name)) for name in type(part).model_fields]
-
-
-def line(model: type[Settings], name: str, value: Any) -> str:
-    return f"| {model.model_fields[name].title or name} | {words.plain(setting(value))} |"
-
-
-PARTS = {
-    "data": "Data",
-    "model": "Network",
-    "training": "Training",
-    "pruning": "Pruning",
-    "schedule": "Schedule",
-    "finetune": "Fine-tuning",
-    "masking": "Masks",
-    "scan": "Scan",
-    "search": "Search",
-    "audit": "Audit",
-}
-
-
-def setting(value: Any) -> str:
-    """A setting's value in words."""
-    match value:
-        case bool():
-            return "yes" if value else "no"
-        case dict():
-            return ", ".join(f"{name} {setting((wish,))}" for name, wish in value.items()) or "–"
-        case tuple():
-            between = "; " if value and isinstance(value[0], StrEnum) else ", "
-            return between.join(words.percent(v, 0) if isinstance(v, float) else setting(v) for v in value) or "–"
-        case str():
-            return names.of(value) or "–"
-    return f"{value:g}" if isinstance(value, float) else str(value)
 
 
 def tree(row: Row) -> None:

@@ -94,6 +94,7 @@ class Learning:
     epochs: tuple[int, ...]
     training: tuple[float, ...]
     validation: tuple[float, ...]
+    stages: tuple[tuple[int, str], ...] = ()  # first epoch and name of each stage, where there are several
 
     def rows(self) -> list[dict[str, Any]]:
         return [
@@ -142,13 +143,21 @@ def learning(records: Sequence[Mapping[str, Any]]) -> tuple[Learning, Learning]:
         for key in ("train_loss", "validation_loss", "train_accuracy", "validation_accuracy")
     }
     return (
-        Learning("Loss", "cross-entropy", epochs, columns["train_loss"], columns["validation_loss"]),
+        Learning("Loss", "cross-entropy", epochs, columns["train_loss"], columns["validation_loss"], stages(records)),
         Learning(
             "Accuracy", "accuracy, %", epochs,
             tuple(100 * v for v in columns["train_accuracy"]),
             tuple(100 * v for v in columns["validation_accuracy"]),
+            stages(records),
         ),
     )  # fmt: skip
+
+
+def stages(records: Sequence[Mapping[str, Any]]) -> tuple[tuple[int, str], ...]:
+    """(1, 'step1'), (3, 'step2'), (5, 'finetune'): where each stage begins; nothing for a single one."""
+    names = [record.get("stage", "") for record in records]
+    found = [(i + 1, name) for i, name in enumerate(names) if i == 0 or names[i - 1] != name]
+    return tuple(found) if len(found) > 1 else ()
 
 
 def thinned(record: Learning, most: int = 500) -> Learning:
