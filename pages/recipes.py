@@ -7,9 +7,9 @@ from pages.ui import cards, recipes
 cards.header("Recipes", "Source documents and papers, one click each: what must come out, and beside it what came out here.",
              "Parameters", "MACs", "Accuracy", "Fine-tuning")  # fmt: skip
 st.caption(recipes.LINE)
-trees = recipes.trees()
+trees, trained = recipes.trees(), recipes.trained()
 for title, names in recipes.parts().items():
     st.subheader(title, anchor=False)
     with st.container(horizontal=True, gap="small"):  # as many side by side as there is room for
         for name in names:
-            recipes.show(name, trees.get(name, []))
+            recipes.show(name, trees.get(name, []), trained)

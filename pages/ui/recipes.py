@@ -26,6 +26,8 @@ PLACES = {  # data set → its folder in PRUNING_DATA, what is downloaded
     "cifar10": ("cifar-10-batches-py", "CIFAR-10, 170 MB"),
 }
 
+Trained = list[tuple[TrainSpec, dict[str, Any]]]
+
 
 def parts() -> dict[str, list[str]]:
     """Titles of the page's parts with the recipes in them."""
@@ -43,8 +45,15 @@ def trees() -> dict[str, list[Row]]:
     return found
 
 
-def show(name: str, made: list[Row]) -> None:
-    """One recipe's card; `made`: its trees, newest first."""
+def trained() -> Trained:
+    """Finished trainings with their results, newest first: they tell how fast this machine is."""
+    rows = state.rows(kinds=["train"], states=[State.SUCCEEDED])
+    found = ((state.specification(row.id), state.result(row.id)) for row in rows)
+    return [(spec, made) for spec, made in found if isinstance(spec, TrainSpec) and made]
+
+
+def show(name: str, made: list[Row], before: Trained) -> None:
+    """One recipe's card; `made`: its trees, newest first; `before`: what was trained here."""
     card, row = RECIPES[name], chosen(made)
     with st.container(border=True, width=WIDTH):
         st.markdown(f"**{words.plain(card.title)}**  \n:small[[{card.source}]({card.link})]")
@@ -52,7 +61,7 @@ def show(name: str, made: list[Row]) -> None:
         tables(card, row)
         if row is not None:
             ended_or_not(row)
-        start(name, card)
+        start(name, card, before)
 
 
 def chosen(made: list[Row]) -> Row | None:
@@ -130,7 +139,7 @@ def progress(number: int) -> None:
     st.progress(done / max(1, len(runs)), text=f"{done} of {words.plural(len(runs), 'run')}")
 
 
-def start(name: str, card: Card) -> None:
+def start(name: str, card: Card, before: Trained) -> None:
     """Cost, options and the two buttons."""
     with st.container(horizontal=True, vertical_alignment="center"):
         buttons = st.container(horizontal=True, width="content")
@@ -139,7 +148,7 @@ def start(name: str, card: Card) -> None:
     lacks = card.needs_folder and not wish.data.folder
     run = buttons.button("Run", key=f"run-{name}", disabled=lacks)
     short = card.short is not None and buttons.button("Short version", key=f"short-{name}", disabled=lacks)
-    st.caption(words.plain(cost_of(wish, card)))
+    st.caption(words.plain(cost_of(wish, card, before)))
     if run or short:
         begin(wish.model_copy(update={"short": bool(short)}))
 
@@ -172,11 +181,11 @@ def begin(wish: RecipeSpec) -> None:
         cards.problem(error)
 
 
-def cost_of(wish: RecipeSpec, card: Card) -> str:
+def cost_of(wish: RecipeSpec, card: Card, before: Trained) -> str:
     """'About 12 min here; short version about 1 min', and what is downloaded or needed first."""
     if card.needs_folder and not wish.data.folder:
         return "Needs a folder of photos: name it under Options."
-    pace = measured_pace(wish)
+    pace = cost.pace(wish, before)
     whole, brief = (
         words.roughly(cost.seconds(wish.model_copy(update={"short": short}), pace=pace)) for short in (False, True)
     )
@@ -184,13 +193,6 @@ def cost_of(wish: RecipeSpec, card: Card) -> str:
         card.short
     )
     return ". ".join([told, *first(wish)]) + "."
-
-
-def measured_pace(wish: RecipeSpec) -> float | None:
-    """Seconds of training an image, where a finished training of the same network tells."""
-    done = ((row, state.result(row.id)) for row in state.rows(kinds=["train"], states=[State.SUCCEEDED]))
-    specs = ((state.specification(row.id), made) for row, made in done if made)
-    return cost.pace(wish, [(spec, made) for spec, made in specs if isinstance(spec, TrainSpec)])
 
 
 def first(wish: RecipeSpec) -> list[str]:
