@@ -8,7 +8,18 @@ from pages.ui import cards, forms, shares, state
 from pages.ui.wish import WAYS
 from pruning.amounts import written
 from pruning.jobs.store import Row
-from pruning.spec import FinetuneSpec, PruneSpec, Settings, Spec, TrainSettings, TrainSpec
+from pruning.spec import (
+    AuditSpec,
+    FinetuneSpec,
+    MaskSpec,
+    PruneSpec,
+    ScanSpec,
+    SearchSpec,
+    Settings,
+    Spec,
+    TrainSettings,
+    TrainSpec,
+)
 
 PARTS = {"learning_rate": "learning rate", "batch_size": "batch"}
 
@@ -22,7 +33,7 @@ def offer(row: Row) -> None:
         said = ", ".join(f"{PARTS.get(name, name)} {value:g}" for name, value in change.items())
         if st.button(f"Start a copy with {said}", type="primary", help="A new run; this one stays as it is."):
             cards.open_run(state.submit(copy)[0])
-    if isinstance(spec, TrainSpec | PruneSpec) and st.button(
+    if isinstance(spec, TrainSpec | PruneSpec | Studied) and st.button(
         "Change settings", type="secondary" if copy else "primary"
     ):
         refill(spec)
@@ -39,14 +50,38 @@ def changed(spec: Spec, change: dict[str, Any]) -> Spec | None:
     return spec.model_copy(update={part: getattr(spec, part).model_copy(update=change)})
 
 
-def refill(spec: TrainSpec | PruneSpec) -> None:
+Studied = MaskSpec | ScanSpec | SearchSpec | AuditSpec
+TABS = {"mask": "Masks", "scan": "Scan", "search": "Search", "audit": "Audit"}  # of Explore, by kind
+FORMS = {
+    "masking": "mask",
+    "scan": "scan",
+    "search": "search",
+    "audit": "audit",
+    "finetune": "mask-tune",
+}  # prefix, by part
+
+
+def refill(spec: TrainSpec | PruneSpec | Studied) -> None:
     """Open the page that a run came from, with the run's settings in its widgets."""
     if isinstance(spec, TrainSpec):
-        fill(train=spec.training, data=spec.data)
-        own = {"data": spec.data.name, "folder": spec.data.folder, "model": spec.model.name,
-               "pretrained": spec.model.pretrained, "weights": spec.model.weights, "title": spec.title}  # fmt: skip
-        st.session_state.update(own)
+        trained(spec)
         st.switch_page("pages/train.py", query_params={})
+    if isinstance(spec, PruneSpec):
+        pruned(spec)
+    else:
+        fill(**{prefix: getattr(spec, part) for part, prefix in FORMS.items() if hasattr(spec, part)})
+        st.session_state.update({"start": TABS[spec.kind], "mask-title": spec.title})
+    st.switch_page("pages/explore.py", query_params={"run": str(spec.parent)})
+
+
+def trained(spec: TrainSpec) -> None:
+    fill(train=spec.training, data=spec.data)
+    own = {"data": spec.data.name, "folder": spec.data.folder, "model": spec.model.name,
+           "pretrained": spec.model.pretrained, "weights": spec.model.weights, "title": spec.title}  # fmt: skip
+    st.session_state.update(own)
+
+
+def pruned(spec: PruneSpec) -> None:
     wish = spec.pruning
     fill(prune=wish, tune=spec.finetune, **{"tune-schedule": spec.schedule})
     st.session_state.update({"criterion": wish.criterion, "spread": wish.spread, "share": wish.share,
@@ -54,7 +89,6 @@ def refill(spec: TrainSpec | PruneSpec) -> None:
                              "by": WAYS[shares.has_budget(wish)],
                              shares.key(spec.parent, wish.blocks): dict(wish.shares),
                              "prune-title": spec.title})  # fmt: skip
-    st.switch_page("pages/explore.py", query_params={"run": str(spec.parent)})
 
 
 def fill(**parts: Settings) -> None:
