@@ -81,6 +81,16 @@ def test_the_short_version_keeps_networks_and_cuts(name):
     assert cost.seconds(wish(name, short=True)) <= cost.seconds(wish(name))
 
 
+@pytest.mark.parametrize("name", RECIPES)
+def test_every_recipe_is_queued_whole_with_its_control(name, runs):
+    store, asked = Store(runs), wish(name, control=True, seeds=(0, 1))
+    tree = store.submit(asked)
+    made = store.children(tree)
+    assert [row.title for row in made] == [step.spec.title for step in recipes.steps(asked)]
+    assert len({row.title for row in made}) == len(made)
+    assert {row.parent for row in made} <= {None, *(row.id for row in made)}
+
+
 def test_seeds_reach_every_part():
     *_, last = recipes.steps(wish("000-2", seeds=(7,)))
     assert isinstance(last.spec, PruneSpec)
