@@ -126,6 +126,30 @@ def test_a_network_that_runs_anew_in_the_backward_pass_is_refused_or_scored_righ
         scores(again, "synflow")
 
 
+class OneWay(torch.autograd.Function):
+    @staticmethod
+    def forward(ctx, x):
+        return x.clone()
+
+    @staticmethod
+    def backward(ctx, g):
+        raise RuntimeError("there is no way back")
+
+
+class Dammed(Tiny):
+    def forward(self, x: torch.Tensor) -> torch.Tensor:
+        return OneWay.apply(super().forward(x))
+
+
+@pytest.mark.parametrize("criterion", ["taylor", "snip"])
+def test_what_torch_cannot_do_is_told_in_a_sentence_and_leaves_the_others(criterion: str) -> None:
+    names = [CriterionName.L1, CriterionName(criterion)]
+    model = Dammed()
+    found = scores_of(model, trace(model, torch.empty(1, 2, 8, 8)), names, data=DATA)
+    assert str(found[names[1]]) == f"{criterion} cannot be computed on this network: there is no way back"
+    assert found[CriterionName.L1]["conv1"].shape == (6,)
+
+
 def test_no_groups_give_no_scores(network: Tiny) -> None:
     assert score(network, ChannelMap((), (), (), (), (), (2, 8, 8)), "thinet", data=DATA) == {}
 

@@ -8,6 +8,7 @@ data; or `saliency(model, …)`, a score for every single weight, that is summed
 from collections.abc import Callable, Iterable, Mapping
 from dataclasses import dataclass
 
+import torch
 from torch import Tensor, nn
 
 from pruning.channels.map import ChannelMap
@@ -118,14 +119,28 @@ def scores_of(
     need it once each, so it must be a list or the like where there are some."""
     names, place = list(criteria), ScoreAt(at)
     watchers = [watcher(model, channels, name, place) for name in names if CRITERIA[name].is_watching]
-    seen = watched(model, watchers, data) if watchers and data is not None else {}
     found: dict[CriterionName, Scores | UserError] = {}
-    for name in names:
+    seen: dict[str, dict[str, Tensor]] = {}
+    try:
+        if watchers and data is not None:
+            seen = watched(model, watchers, data)
+    except RuntimeError as error:
+        found = {CriterionName(w.name): unable(CriterionName(w.name), error) for w in watchers}
+    for name in (name for name in names if name not in found):
         try:
             found[name] = scored(model, channels, name, data, seen.get(name, {}), seed, place)
         except UserError as error:
             found[name] = error
+        except RuntimeError as error:
+            found[name] = unable(name, error)
     return found
+
+
+def unable(name: CriterionName, error: RuntimeError) -> UserError:
+    """What torch says of an op without a derivative and the like, in a sentence; a full memory is the job's own business."""
+    if isinstance(error, torch.OutOfMemoryError) or "can't allocate memory" in str(error):
+        raise error
+    return UserError(f"{name} cannot be computed on this network: {str(error).splitlines()[0]}", do="Choose l1 or l2.")
 
 
 def watcher(model: nn.Module, channels: ChannelMap, name: CriterionName, at: ScoreAt) -> Watcher:
