@@ -23,7 +23,7 @@ cards.header("Help", "The terms that the pages use, where your files lie, and wh
 wanted = st.text_input("Find a term", key="term", placeholder="Taylor", type="search").lower()
 names = [name for name, term in TERMS.items() if wanted in f"{name} {term.meaning}".lower()]
 if names:
-    with st.container(height=480 if len(names) > 12 else "content", border=False):
+    with st.container(height=480 if len(names) > 12 else "content", border=len(names) > 12):
         cards.definitions(names)
 else:
     st.info(f"No term fits “{wanted}”.")

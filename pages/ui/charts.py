@@ -153,7 +153,7 @@ def norms(record: Norms) -> go.Figure:
     cut = sum(record.kept)
     if 0 < cut < len(record.kept) and all(record.kept[:cut]):
         figure.add_vline(x=cut + 0.5, line={"dash": "dash", "width": 1, "color": DENSE})
-    figure.update_yaxes(rangemode="tozero")
+    figure.update_yaxes(rangemode="tozero", exponentformat="power")
     return figure
 
 

@@ -120,7 +120,7 @@ def ended(row: Row) -> None:
     if made and made.get("before") and row.kind in NETWORK:
         st.subheader("Before and after", anchor=False)
         st.markdown(before_after.stages(made))
-    if made and made.get("steps"):
+    if made and len(made.get("steps") or ()) > 1:
         st.subheader("Steps", anchor=False)
         st.markdown(before_after.steps(made))
     if row.kind in VIEWS:
@@ -205,7 +205,7 @@ def tree(row: Row) -> None:
     """The runs of a sweep or a recipe, how many have ended, and their curves."""
     children = state.store().children(row.id)
     if not row.state.is_finished:
-        st.fragment(run_every=2)(tree_progress)(row.id)
+        live.tree(row)
     if row.kind in VIEWS:
         VIEWS[row.kind](row)
     record = tradeoffs.of([c.id for c in children], "params")
@@ -213,15 +213,3 @@ def tree(row: Row) -> None:
         tradeoffs.show(record, f"{row.kind}-{row.id}", key=row.kind)
     st.subheader(f"Runs of this {row.kind}", anchor=False)
     overview.table(children, overview.SHORT if row.kind == "sweep" else overview.MIXED, key="children")
-
-
-def tree_progress(number: int) -> None:
-    children = state.store().children(number)
-    done = sum(c.state.is_finished for c in children)
-    last = st.session_state.setdefault(f"tree-{number}-done", done)
-    if done != last:
-        st.session_state[f"tree-{number}-done"] = done
-        st.rerun()
-    st.progress(
-        done / max(1, len(children)), text=f"{done} of {len(children)} runs · {overview.count_by_state(children)}"
-    )
