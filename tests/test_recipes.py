@@ -4,7 +4,7 @@ import pytest
 import torch
 
 import models
-from pruning import recipes, trace
+from pruning import masks, recipes, trace
 from pruning.allocate import from_settings
 from pruning.errors import UserError
 from pruning.jobs.store import LONG, NETWORK, State, Store
@@ -13,6 +13,7 @@ from pruning.recipes import DENSE, RECIPES, What, cost, outcome
 from pruning.run import Run, write_json
 from pruning.spec import (
     DataSettings,
+    MaskSpec,
     PruneSpec,
     RecipeSpec,
     Rewind,
@@ -53,6 +54,25 @@ def test_the_counts_of_a_card_come_out_of_its_own_steps(name):
             assert sum(map(len, plan.removed().values())) == expected.value
         elif expected.what is not What.ZEROS:
             assert (found.params if expected.what is What.PARAMS else found.macs) == expected.value
+
+
+def mask_steps() -> list[tuple[str, MaskSpec, int]]:
+    """(network, step, weights that must be masked) of every recipe."""
+    return [
+        (card.training.model.name, spec, expected.value)
+        for card in RECIPES.values()
+        for expected in card.expected
+        if isinstance(spec := card.steps[expected.step], MaskSpec) and expected.what is What.ZEROS
+    ]
+
+
+@pytest.mark.parametrize(("name", "spec", "value"), mask_steps())
+def test_masks_zero_the_very_number_of_weights(name, spec, value):
+    shape = (4,) if name == "iris-mlp" else (3, 32, 32)
+    made = models.build(name, in_channels=shape[0], num_classes=3, image_size=0 if len(shape) == 1 else 32)
+    images = [(torch.randn(8, *shape), torch.randint(3, (8,)))]
+    chosen = masks.masked(made, spec.masking, data=images)
+    assert sum(int((mask == 0).sum()) for mask in chosen.values()) == value
 
 
 @pytest.mark.parametrize("name", RECIPES)

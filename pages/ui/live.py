@@ -6,7 +6,7 @@ from typing import Any
 import psutil
 import streamlit as st
 
-from pages.ui import cards, charts, series, state, words
+from pages.ui import cards, charts, overview, series, state, words
 from pruning.jobs.store import TREES, Row, State
 from pruning.run import Run, home
 
@@ -53,6 +53,21 @@ def _watch(number: int, is_scored: bool, before: State) -> None:
     cards.progress(row)
     curves(number)
     timeline(number)
+
+
+def tree(row: Row) -> None:
+    """How many runs of a sweep or recipe have ended; the page is drawn anew with each."""
+    st.fragment(run_every=2)(_tree)(row.id)
+
+
+def _tree(number: int) -> None:
+    runs = state.store().children(number)
+    done = sum(run.state.is_finished for run in runs)
+    if st.session_state.setdefault(f"tree-{number}-done", done) != done:
+        st.session_state[f"tree-{number}-done"] = done
+        st.rerun()
+    told = f"{done} of {words.plural(len(runs), 'run')} · {overview.count_by_state(runs)}"
+    st.progress(done / max(1, len(runs)), text=told)
 
 
 def timeline(number: int) -> None:

@@ -5,7 +5,7 @@ from typing import Any
 
 import streamlit as st
 
-from pages.ui import cards, state, words
+from pages.ui import cards, live, state, words
 from pruning.errors import UserError
 from pruning.jobs import known
 from pruning.jobs.store import Row, State
@@ -121,22 +121,12 @@ def seeds(line: Accuracy) -> str:
 def ended_or_not(row: Row) -> None:
     """How far the tree is, or how it ended, and the way to its page."""
     if not row.state.is_finished:
-        st.fragment(run_every=2)(progress)(row.id)
+        live.tree(row)
     with st.container(horizontal=True, vertical_alignment="center"):
         cards.badge(row.state)
         cards.link(row, "recipe", f"Open run {row.id}" + " (short version)" * is_short(wish_of(row)))
     if row.state is State.FAILED and row.error:
         st.caption(words.plain(row.error["what"]) + " Its page says why.")
-
-
-def progress(number: int) -> None:
-    """Runs that have ended, of all; the page is drawn anew with each."""
-    runs = state.store().children(number)
-    done = sum(run.state.is_finished for run in runs)
-    if st.session_state.setdefault(f"recipe-{number}-done", done) != done:
-        st.session_state[f"recipe-{number}-done"] = done
-        st.rerun()
-    st.progress(done / max(1, len(runs)), text=f"{done} of {words.plural(len(runs), 'run')}")
 
 
 def start(name: str, card: Card, before: Trained) -> None:

@@ -130,8 +130,8 @@ def checked(counts: Sequence[Count], accuracies: Sequence[Accuracy], *, short: b
     """A recipe's outcome as two tables: exact counts, and accuracies over the seeds."""
     here = "here (short version: not to be compared)" if short else "here"
     width = max(map(len, (*(c.step for c in counts), *(a.step for a in accuracies))))
-    head = [f"{'counts':{width}}  {'':16}    expected    measured"]
-    body = [f"{c.step:{width}}  {c.what:16}{c.expected:12,}{measured(c):>12}  {verdict(c)}".rstrip() for c in counts]
+    head = [f"{'counts':{width}}  {'':16}    expected      measured"]
+    body = [f"{c.step:{width}}  {c.what:16}{c.expected:12,}{measured(c):>14}  {verdict(c)}".rstrip() for c in counts]
     told = [f"{a.step:{width}}  {share(a.reported):>8}  {seeds(a)}  {a.note}".rstrip() for a in accuracies]
     return [*head, *body, f"{'accuracy':{width}}  reported  {here}", *told]
 
