@@ -9,13 +9,14 @@ import pytest
 from conftest import end_processes
 from streamlit.testing.v1 import AppTest
 
-from pages.ui import setup, words
+from pages.ui import setup, tradeoffs, words
 from pruning.jobs import supervisor
 from pruning.jobs.store import State, Store
 from pruning.run import Run, home, write_json
 from pruning.spec import (
     DataSettings,
     InspectSpec,
+    MaskSpec,
     ModelSettings,
     PruneSettings,
     PruneSpec,
@@ -420,3 +421,20 @@ def test_counts_are_ticked_when_a_run_has_them(empty):
     page = opened("runs", run=str(number))
     assert not page.exception
     assert "6,130\u00a0:green[:material/check:]" in said(page)
+
+
+def test_a_budget_on_latency_alone_can_be_started(full):
+    link = {"by": "By budget", "prune-max_params": "0", "prune-max_latency": "5"}
+    app = opened("explore", run=str(TRAIN), **link)
+    assert "is known when the job has measured it" in said(app)
+    button(app, "Prune and fine-tune").click().run()
+    row = newest("prune")
+    assert (parse(row.spec).pruning.max_latency, row.title) == (5.0, "L1 norm, at most 5 ms")
+
+
+def test_masks_stand_in_compare_as_what_they_are(full):
+    row = Store(home()).row(Store(home()).submit(MaskSpec(parent=TRAIN)))
+    Store(home()).cancel(row.id)
+    assert tradeoffs.curve_of(row, {}) == ("Masked, nothing removed", "iris-mlp on iris", 0)
+    assert tradeoffs.curve_of(Store(home()).row(PRUNE), {})[0] == "L1 norm"
+    assert tradeoffs.curve_of(Store(home()).row(TRAIN), {}) is None
