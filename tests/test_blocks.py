@@ -44,7 +44,7 @@ def test_blocks_are_cut_inside_or_whole_and_groups_follow():
     groups = [s.label for s in app.slider if "(" in s.label]
     assert (groups, shown(app)["Filters"]) == (["0 (2) ≈", "3 (2)"], "2")
     assert "≈ Approximate, because group norm's statistics are taken over the kept channels only." in said(app)
-    next(s for s in app.selectbox if s.label == "Blocks").set_value("whole").run()
+    next(s for s in app.selectbox if s.label == "Blocks").set_value(Blocks.WHOLE).run()
     groups = [s.label for s in app.slider if "(" in s.label]
     assert (groups, shown(app)["Filters"], "≈" in said(app)) == (["0 (4)"], "2", False)
     next(n for n in app.number_input if n.label == "Recalibration images").set_value(8).run()
@@ -58,7 +58,7 @@ def test_blocks_are_cut_inside_or_whole_and_groups_follow():
 def test_shares_set_by_hand_are_of_the_groups_that_are_shown():
     app = opened("explore", run="1", share="0.0", shares="3:50")
     assert shown(app)["Filters"] == "3"
-    next(s for s in app.selectbox if s.label == "Blocks").set_value("whole").run()
+    next(s for s in app.selectbox if s.label == "Blocks").set_value(Blocks.WHOLE).run()
     assert (shown(app)["Filters"], app.error, app.exception) == ("4", [], [])
 
 
