@@ -11,6 +11,7 @@ from torch import nn
 from pruning import sensitivity
 from pruning.allocate import Scores, best, from_settings
 from pruning.channels.map import ChannelMap
+from pruning.contradictions import refuse_contradictions
 from pruning.criteria import CRITERIA, score
 from pruning.criteria.units import units_of
 from pruning.curves import Curves, curves, of_run
@@ -20,7 +21,7 @@ from pruning.plan import Plan
 from pruning.ranking import remark
 from pruning.report import Report
 from pruning.run import Run
-from pruning.spec import Order, PruneSettings, ScanSettings, Spread, refuse_contradictions
+from pruning.spec import Order, PruneSettings, ScanSettings, Spread
 from pruning.speed import timed, within
 from pruning.surgery import masked
 

@@ -18,6 +18,7 @@ LAYERS = [  # a module may import from its own line and the lines above it
         "pruning.settings",
         "pruning.wishes",
         "pruning.spec",
+        "pruning.contradictions",
         "pruning.run",
         "pruning.report",
     ),

@@ -11,10 +11,11 @@ import models
 from pruning import allocate, trace
 from pruning.allocate import from_settings
 from pruning.channels.map import ChannelMap, Group, Protected
+from pruning.contradictions import refuse_idle
 from pruning.errors import UserError
 from pruning.limits import Limits
 from pruning.ranking import classes
-from pruning.spec import PruneSettings, PruneSpec, RoundMode, Spread, SweepSpec, refuse_idle
+from pruning.spec import PruneSettings, PruneSpec, RoundMode, Spread, SweepSpec
 
 WIDE = channel_map(a=64, b=20, c=6)
 RANDOM = np.random.default_rng(0)

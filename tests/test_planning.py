@@ -7,9 +7,10 @@ import toy
 from torch import nn
 
 from pruning import planning, trace
+from pruning.contradictions import refuse_contradictions, refuse_idle
 from pruning.errors import UserError
 from pruning.run import Run, read_json
-from pruning.spec import PruneSettings, PruneSpec, SweepSpec, refuse_contradictions, refuse_idle
+from pruning.spec import PruneSettings, PruneSpec, SweepSpec
 from pruning.speed import GUESSES, within
 
 DATA, CPU, RUN = toy.dataset(), torch.device("cpu"), Run.of(7)

@@ -7,11 +7,12 @@ from collections.abc import Sequence
 from contextlib import ExitStack
 from pathlib import Path
 
+from pruning.contradictions import refuse_idle
 from pruning.errors import UserError
 from pruning.jobs.row import NETWORK, SMALL, State
 from pruning.jobs.trees import linked, members
 from pruning.run import Run, data_home, write_atomic, write_json
-from pruning.spec import Spec, refuse_idle
+from pruning.spec import Spec
 
 SMALL_NUMBERS = 900_000  # above it the small requests are counted, so that a user's first run is run 1
 
