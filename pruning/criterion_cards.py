@@ -223,3 +223,5 @@ CARDS: Mapping[CriterionName, CriterionCard] = {
         also_weights=True,
     ),
 }
+
+WEIGHTWISE = tuple(name for name, card in CARDS.items() if card.also_weights)

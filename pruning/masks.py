@@ -15,6 +15,7 @@ from pruning.criteria.saliency import saliency
 from pruning.criteria.units import Batch
 from pruning.errors import UserError
 from pruning.freezing import finds, holders
+from pruning.refusals import refuse_masks
 from pruning.session import Session
 from pruning.shaping import silence
 from pruning.spec import CriterionName, MaskScope, MaskSettings, MaskStructure
@@ -65,7 +66,7 @@ def masked(model: nn.Module, settings: MaskSettings, *, data: Iterable[Batch] | 
 
     Raises UserError for settings that contradict each other, or that would leave a layer no weight at all.
     """
-    refuse(settings)
+    refuse_masks(settings)
     masks = choose(model, settings, worth(model, settings, data))
     refuse_emptied(model, masks)
     return masks
@@ -101,17 +102,6 @@ def choose(model: nn.Module, settings: MaskSettings, scores: Scores) -> Masks:
     if settings.scope is MaskScope.GLOBAL:
         return anywhere(found, settings.amount)
     return {name: single(score, settings.amount) for name, score in found.items()}
-
-
-def refuse(settings: MaskSettings) -> None:
-    """Raise UserError for settings that contradict each other."""
-    if settings.structure is MaskStructure.STRUCTURED and settings.scope is MaskScope.GLOBAL:
-        raise UserError(
-            "Slices of different layers hold different numbers of weights, so their norms do not compare.",
-            do="Choose scope=layer, or structure=unstructured.",
-        )
-    if settings.structure is MaskStructure.N_OF_M and settings.n >= settings.m:
-        raise UserError(f"n={settings.n} of every m={settings.m} masks nothing.", do="Choose n smaller than m.")
 
 
 def refuse_emptied(model: nn.Module, masks: Masks) -> None:

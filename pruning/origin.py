@@ -13,6 +13,7 @@ from pruning.channels.trace import trace
 from pruning.data.dataset import Dataset
 from pruning.errors import UserError
 from pruning.plan import Plan
+from pruning.refusals import no_early_weights
 from pruning.run import Run
 from pruning.spec import FinetuneSpec, MaskSpec, ModelSettings, PruneSpec, Rewind, TrainSpec, parse
 from pruning.surgery import prune
@@ -95,10 +96,7 @@ def born(root: Run, rewind: Rewind, dataset: Dataset, seed: int) -> nn.Module:
     model, _ = start(spec.model, arguments, spec.training.seed)
     if rewind is Rewind.EARLY:
         if not root.early.exists():
-            raise UserError(
-                f"Run {root.number} kept no early weights to go back to.",
-                do="Train it again with an early epoch, such as 1, or go back to the initial weights.",
-            )
+            raise no_early_weights(root.number)
         model.load_state_dict(resume.read(root.early))
     return model
 

@@ -1,12 +1,13 @@
-"""Wishes of `allocate` that cannot be, each refused in a sentence. No torch."""
+"""Wishes of `allocate`, and of masks, that cannot be, each refused in a sentence. No torch."""
 
 from collections.abc import Mapping
 from typing import Any
 
 from pruning.channels.map import ChannelMap
+from pruning.criterion_cards import WEIGHTWISE
 from pruning.errors import UserError
 from pruning.limits import Amount, in_unit_interval, known, known_group
-from pruning.spec import BY_SHARE, Spread
+from pruning.spec import BY_SHARE, MaskScope, MaskSettings, MaskStructure, Spread
 
 Filters = int | Mapping[str, int] | None
 
@@ -81,3 +82,25 @@ def check(
         if len(found := scores.get(group.name, range(group.units))) != group.units:
             what = f"there are {len(found)} scores of {group.name}, which has {group.units} units"
             raise UserError(what, do="Score this network.")
+
+
+def refuse_masks(settings: MaskSettings) -> None:
+    """Raise UserError for settings of masks that contradict each other."""
+    if settings.structure is MaskStructure.STRUCTURED and settings.scope is MaskScope.GLOBAL:
+        raise UserError(
+            "Slices of different layers hold different numbers of weights, so their norms do not compare.",
+            do="Choose scope=layer, or structure=unstructured.",
+        )
+    if settings.structure is MaskStructure.N_OF_M and settings.n >= settings.m:
+        raise UserError(f"n={settings.n} of every m={settings.m} masks nothing.", do="Choose n smaller than m.")
+    if settings.criterion not in WEIGHTWISE and not settings.file:
+        raise UserError(
+            f"criterion={str(settings.criterion)!r} scores no single weights.", do=f"Choose {', '.join(WEIGHTWISE)}."
+        )
+
+
+def no_early_weights(number: int) -> UserError:
+    return UserError(
+        f"Run {number} kept no early weights to go back to.",
+        do="Train it again with an early epoch, such as 1, or go back to the initial weights.",
+    )

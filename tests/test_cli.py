@@ -305,3 +305,25 @@ def test_new_kinds_of_jobs_are_commands():
     assert isinstance(mask, MaskSpec)
     assert (scan.scan.shares, audit.audit.criteria) == ((0.1, 0.5), ("l1", "taylor"))
     assert (mask.masking.layers, mask.finetune.trained) == (("conv1", "fc*"), ("fc*",))
+
+
+def test_an_option_without_its_group_is_named_with_it(capsys):
+    assert main(["prune", "--parent", "1", "--trained", "fc1"]) == 2
+    assert "Did you mean --finetune.trained?" in capsys.readouterr().err
+
+
+def test_masks_that_cannot_be_are_refused_before_they_are_queued(runs, capsys):
+    for wrong, told in (
+        (("--masking.structure", "n-of-m", "--masking.n", "5"), "Choose n smaller than m."),
+        (("--masking.criterion", "thinet"), "criterion='thinet' scores no single weights. Choose l1, l2, lamp"),
+        (("--masking.file", "no such file"), "no such file. Check masking.file for a slip."),
+    ):
+        assert main(["mask", "--parent", "1", *wrong]) == 2
+        assert told in capsys.readouterr().err
+    assert not Store(home()).rows()
+
+
+def test_early_weights_that_nobody_kept_are_refused_before_a_job_is_queued(runs, capsys):
+    number = Store(home()).submit(parse({"kind": "train"}))
+    assert main(["prune", "--parent", str(number), "--schedule.rewind", "early"]) == 2
+    assert f"Run {number} kept no early weights to go back to." in capsys.readouterr().err

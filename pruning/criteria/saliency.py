@@ -9,7 +9,7 @@ from torch import Tensor, nn
 from pruning.channels.map import ChannelMap, Group
 from pruning.criteria import fisher, grasp, hessian, lamp, snip, synflow
 from pruning.criteria.units import Batch, Place, makers, positions, present, rows_of, with_starts
-from pruning.criterion_cards import CARDS
+from pruning.criterion_cards import CARDS, WEIGHTWISE
 from pruning.errors import UserError
 from pruning.spec import CriterionName
 
@@ -50,9 +50,10 @@ def saliency(
 
 
 def known(criterion: str, data: Any, input_shape: tuple[int, ...]) -> CriterionName:
-    able = [name for name, card in CARDS.items() if card.also_weights]
-    if criterion not in able:
-        raise UserError(f"criterion={criterion!r} scores no single weights.", do=f"Choose {', '.join(able)}.")
+    if criterion not in WEIGHTWISE:
+        raise UserError(
+            f"criterion={str(criterion)!r} scores no single weights.", do=f"Choose {', '.join(WEIGHTWISE)}."
+        )
     name = CriterionName(criterion)
     if data is None and (CARDS[name].needs_data or (name is CriterionName.SYNFLOW and not input_shape)):
         raise UserError(f"{criterion} needs data to score on", do="Give data=, batches of (inputs, class numbers).")

@@ -10,15 +10,20 @@ from pruning.allocate import limits_of
 from pruning.channels.map import ChannelMap
 from pruning.data import DATASETS
 from pruning.errors import UserError
+from pruning.refusals import no_early_weights, refuse_masks
 from pruning.run import Run, read_json
 from pruning.spec import (
     DataSettings,
     InspectSpec,
+    MaskSettings,
+    MaskSpec,
     ModelSettings,
     PrepareSpec,
     PruneSettings,
     PruneSpec,
     RecipeSpec,
+    Rewind,
+    ScheduleSettings,
     Spec,
     SweepSpec,
     TrainSpec,
@@ -37,6 +42,9 @@ def check(spec: Spec) -> None:
             check(step.spec)
     if isinstance(spec, PruneSpec | SweepSpec):
         check_groups(spec.parent, spec.pruning)
+        check_rewind(spec.parent, spec.schedule)
+    if isinstance(spec, MaskSpec):
+        check_masks(spec.masking)
 
 
 def check_data(settings: DataSettings) -> None:
@@ -69,6 +77,21 @@ def check_groups(parent: int, wish: PruneSettings) -> None:
         one_of("pruning.shares", name, groups, do=f"Groups of run {parent}: {', '.join(groups)}.")
     if groups:
         limits_of(ChannelMap.from_json(file.read_text()), wish)
+
+
+def check_rewind(parent: int, schedule: ScheduleSettings) -> None:
+    """Early weights are kept by the training that a run goes back to, if it was asked to."""
+    root = Run.of(parent)
+    while "parent" in (raw := read_json(root.spec, {})):
+        root = Run.of(raw["parent"])
+    if schedule.rewind is Rewind.EARLY and raw and not raw.get("training", {}).get("early_epoch"):
+        raise no_early_weights(root.number)
+
+
+def check_masks(wish: MaskSettings) -> None:
+    refuse_masks(wish)
+    if wish.file and not Path(wish.file).is_file():
+        raise UserError(f"There is no file of masks {wish.file}.", do="Check masking.file for a slip.")
 
 
 def one_of(field: str, given: str, known: Iterable[str], *, do: str = "--help lists them.") -> None:

@@ -1,6 +1,7 @@
 """Options of the command line ↔ specs: what `--training.epochs 3` means, and what --help says."""
 
 import argparse
+import difflib
 import re
 import textwrap
 from collections.abc import Iterator
@@ -12,6 +13,7 @@ from pydantic_settings import CliSettingsSource, SettingsError
 
 from models import MODELS
 from pruning import recipes
+from pruning.criterion_cards import WEIGHTWISE
 from pruning.data import DATASETS
 from pruning.errors import UserError
 from pruning.recipes import RECIPES
@@ -74,6 +76,7 @@ METAVARS = {
     "--training.trained": "LAYER …",
     "--finetune.trained": "LAYER …",
     "--masking.layers": "LAYER …",
+    "--masking.criterion": f"{{{','.join(WEIGHTWISE)}}}",
     "--masking.file": "PATH",
     "--scan.shares": "SHARE …",
     "--audit.criteria": f"{{{','.join(CriterionName)}}} …",
@@ -111,7 +114,7 @@ def specification(kind: str, arguments: list[str]) -> Spec:
         source(args=list(normal(arguments)))
         given = source()
     except SettingsError as error:
-        raise UserError(in_words(str(error)), do=f"See python -m pruning {kind} --help.") from error
+        raise UserError(in_words(str(error)), do=meant(kind, str(error))) from error
     if "parent" in SPECS[kind].model_fields and "parent" not in given:
         raise UserError("--parent is missing.", do="Name the run to start from: --parent RUN.")
     spec = parse({**given, "kind": kind})
@@ -150,6 +153,24 @@ def in_words(error: str) -> str:
     return f"{text[0].upper()}{text[1:].rstrip('.')}."
 
 
+def meant(kind: str, error: str) -> str:
+    """'Did you mean --finetune.trained?' for an option that is none; else where options are listed."""
+    given = re.search(r"nrecognized arguments: --([\w.-]+)", error)
+    last = given[1].rpartition(".")[2] if given else ""
+    near = [name for name in spelt(kind) if last and name.rpartition(".")[2] == last]
+    near = near or (difflib.get_close_matches(given[1], spelt(kind), n=2, cutoff=0.7) if given else [])
+    asked = f"Did you mean {' or '.join(f'--{name}' for name in near)}? " if near else ""
+    return f"{asked}See python -m pruning {kind} --help."
+
+
+def spelt(kind: str) -> list[str]:
+    """Every option as it is written, without its dashes."""
+    fields = SPECS[kind].model_fields
+    inner = {name: list(getattr(field.annotation, "model_fields", ())) for name, field in fields.items()}
+    names = [f"{name}.{each}" if each else name for name, own in inner.items() for each in own or [""]]
+    return [name.replace("_", "-") for name in names if name != "kind"]
+
+
 def add_argument(group: Any, *names: str, left_out: tuple[str, ...], **options: Any) -> Any:
     """argparse's own, in words instead of Python types, and without what the command itself says."""
     if names[0] in left_out:
@@ -179,7 +200,7 @@ def notes(kind: str) -> Iterator[str]:
             ", ".join(MODELS), 78, initial_indent="  ", subsequent_indent="  ", break_on_hyphens=False
         )
     if "pruning" in fields:
-        yield "\n".join(["--pruning.spread:", *(f"  {spread:10} {says}" for spread, says in SPREADS.items())])
+        yield "\n".join(["--pruning.spread:", *(f"  {spread:11} {says}" for spread, says in SPREADS.items())])
         yield "group names are those of python -m pruning inspect; share is always the share removed"
     if kind == "recipe":
         yield "\n".join(["recipes:", *(f"  {name:12} {card.title}" for name, card in RECIPES.items())])

@@ -15,9 +15,10 @@ from pruning.data.dataset import Dataset, take
 from pruning.evaluate import evaluate
 from pruning.explain import channels_of, scoring_data
 from pruning.mask_record import pictures, removal, table, total
-from pruning.masks import Held, Masks, Scores, apply, choose, named, own, refuse, refuse_emptied, together, worth
+from pruning.masks import Held, Masks, Scores, apply, choose, named, own, refuse_emptied, together, worth
 from pruning.origin import ancestor, finished
 from pruning.precision import choose_device
+from pruning.refusals import refuse_masks
 from pruning.report import Report
 from pruning.run import Run, read_json, write_atomic, write_json
 from pruning.spec import MaskSettings, MaskSpec, MaskStructure
@@ -70,7 +71,7 @@ def chosen(
     if settings.file:
         masks: Masks = own(model, checkpoint.read_tensors(Path(settings.file)))
     else:
-        refuse(settings)
+        refuse_masks(settings)
         masks = choose(model, settings, scored(model, dataset, settings, report, device))
     if parent.masked.exists():
         masks = together(load_file(parent.masked), masks)
