@@ -112,7 +112,7 @@ def channels_of(model: nn.Module, input_shape: tuple[int, ...], blocks: Blocks =
 
 def scoring_data(dataset: Dataset, images: int, *, seed: int, device: torch.device, report: Report) -> Iterator[Batch]:
     """`images` training examples in random order, unchanged, a batch at a time; stops when the user wants it to."""
-    left = min(images, len(dataset.train_y))
+    left = images = min(images, len(dataset.train_y))
     for number, (inputs, targets) in enumerate(training_order(dataset, seed, device)):
         report.progress("score", number * BATCH, images)
         yield inputs[:left], targets[:left]
