@@ -138,8 +138,9 @@ def inputs(module: nn.Module) -> int:
 
 
 def single(score: Tensor, amount: float) -> Tensor:
-    """The lowest scores of a tensor go."""
-    return by(prune.L1Unstructured(round(amount * score.numel())), positive(score))
+    """The lowest scores of a tensor go, at most all but one."""
+    count = min(round(amount * score.numel()), max(score.numel() - 1, 0))
+    return by(prune.L1Unstructured(count), positive(score))
 
 
 def by(method: prune.BasePruningMethod, score: Tensor) -> Tensor:
@@ -148,10 +149,14 @@ def by(method: prune.BasePruningMethod, score: Tensor) -> Tensor:
 
 
 def anywhere(scores: Scores, amount: float) -> Masks:
-    """The lowest scores over all tensors go."""
-    mask = single(torch.cat([score.flatten() for score in scores.values()]), amount)
+    """The lowest scores over all tensors go, but for the highest of each: no layer is cut through."""
+    mask = single(torch.cat([with_one_for_ever(score.flatten()) for score in scores.values()]), amount)
     parts = torch.split(mask, [score.numel() for score in scores.values()])
     return {name: part.view_as(score) for (name, score), part in zip(scores.items(), parts, strict=True)}
+
+
+def with_one_for_ever(score: Tensor) -> Tensor:
+    return score.index_fill(0, score.argmax(), torch.inf) if score.numel() else score
 
 
 def slices(module: nn.Module, score: Tensor, settings: MaskSettings) -> Tensor:

@@ -333,3 +333,14 @@ def test_optimal_brain_damage_of_a_larger_network_lets_no_large_weight_go_first(
     assert all(
         (score >= 0).all() for score in worth(model, MaskSettings(criterion=CriterionName.HESSIAN), batches).values()
     )
+
+
+@pytest.mark.parametrize("scope", MaskScope)
+def test_every_layer_keeps_a_weight_however_much_is_masked(scope):
+    model = nn.Sequential(nn.Linear(3, 2), nn.ReLU(), nn.Linear(2, 300))
+    with torch.no_grad():
+        model[0].weight.mul_(1e-6)
+    found = masked(model, MaskSettings(amount=0.98, scope=scope))
+    assert all(mask.any() for mask in found.values())
+    if scope is MaskScope.GLOBAL:
+        assert sum(int((mask == 0).sum()) for mask in found.values()) == round(0.98 * 606)
