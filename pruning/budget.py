@@ -72,7 +72,7 @@ def unreachable(channels: ChannelMap, smallest: Kept, allowed: Mapping[str, Limi
     ]
     return UserError(
         f"the smallest network that can be reached has {' and '.join(filter(None, missed))}: {binds(smallest, allowed)}",
-        do="Raise the budget, lower floor and keep_at_least, or protect fewer layers.",
+        do="Raise the budget, lower the floor and the share that always stays (keep_at_least), or protect fewer layers.",
     )
 
 

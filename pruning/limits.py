@@ -96,7 +96,7 @@ def contradiction(name: str, wish: Limits) -> UserError:
     if wish.least > wish.most:
         return UserError(
             f"{name} cannot keep {wish.least} units at least and {wish.most} at most",
-            do="Lower floor or keep_at_least, or raise ceiling.",
+            do="Lower the floor or the share that always stays (keep_at_least), or raise the ceiling.",
         )
     return UserError(
         f"{name} cannot keep a multiple of {wish.multiple}: none lies from {wish.least} to {wish.most} units",

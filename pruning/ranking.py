@@ -7,6 +7,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from pruning.channels.map import ChannelMap, Group
+from pruning.criterion_cards import CARDS
 from pruning.limits import Limits
 from pruning.spec import CriterionName, Normalise, PruneSettings, Spread
 
@@ -19,14 +20,14 @@ SIZED = (
 )  # as large as a layer's weights are
 RAW = (
     "Un-normalised {criterion} scores are as large as a layer's weights: over all layers they correlate negatively with what "
-    "filters are worth. Choose normalise=l2, mean or max."
+    "filters are worth. Normalise them by L2 norm, mean or maximum."
 )
 
 
 def remark(settings: PruneSettings) -> str:
     """What to know before scores of different layers are compared as they are, or nothing."""
     compares = settings.spread in (Spread.GLOBAL, Spread.TOTAL) and settings.normalise is Normalise.NONE
-    return RAW.format(criterion=settings.criterion) if compares and settings.criterion in SIZED else ""
+    return RAW.format(criterion=CARDS[settings.criterion].title) if compares and settings.criterion in SIZED else ""
 
 
 def lowest(

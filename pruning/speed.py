@@ -81,7 +81,7 @@ def smallest(
     if ms > settings.max_latency:
         raise UserError(
             f"the smallest network that can be reached takes {ms:.3g} ms here, not {settings.max_latency:g}",
-            do="Raise the budget, lower floor and keep_at_least, or protect fewer layers.",
+            do="Raise the budget, lower the floor and the share that always stays (keep_at_least), or protect fewer layers.",
         )
     return Timed(plan, ms)
 

@@ -174,3 +174,10 @@ def test_curves_say_where_each_stage_begins():
 def test_the_steps_of_a_schedule_stand_in_a_table():
     step = {"removed": 344, "params": 1_173_370, "macs": 2_562_144, "cut_accuracy": 0.79, "validation_accuracy": 0.81}
     assert "| 1 | 344 | 1,173,370 | 2,562,144 | 79.00\u00a0% | 81.00\u00a0% |" in before_after.steps({"steps": [step]})
+
+
+def test_what_stands_between_before_and_after_is_named_by_what_was_done():
+    size = {"params": 10, "macs": 20, "bytes": 40}
+    made = {"before": size, "pruned": size, "after": size}
+    assert "| | Before | Right after surgery | After | Change |" in before_after.stages(made)
+    assert "| | Before | Right after masking | After | Change |" in before_after.stages(made, "Right after masking")

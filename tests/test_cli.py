@@ -5,6 +5,7 @@ import re
 import signal
 import subprocess
 import sys
+from dataclasses import replace
 from functools import partial
 from pathlib import Path
 
@@ -14,6 +15,7 @@ from pruning.__main__ import main
 from pruning.jobs.follow import warn_of_full_disk
 from pruning.jobs.options import SPECS, named, settings_of, specification
 from pruning.jobs.store import LONG, State, Store
+from pruning.jobs.words import overview
 from pruning.recipes import RECIPES
 from pruning.run import Run, append_line, home
 from pruning.spec import (
@@ -327,3 +329,10 @@ def test_early_weights_that_nobody_kept_are_refused_before_a_job_is_queued(runs,
     number = Store(home()).submit(parse({"kind": "train"}))
     assert main(["prune", "--parent", str(number), "--schedule.rewind", "early"]) == 2
     assert f"Run {number} kept no early weights to go back to." in capsys.readouterr().err
+
+
+def test_what_only_looked_at_a_network_claims_no_accuracy_of_its_own(runs):
+    summary = {"after": {"test_accuracy": 0.5, "params": 7}}
+    row = Store(home()).row(Store(home()).submit(parse({"kind": "train"})))
+    assert "50.00%" in overview(replace(row, summary=summary))
+    assert "50.00%" not in overview(replace(row, kind="scan", summary=summary))

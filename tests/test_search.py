@@ -81,7 +81,7 @@ RAW = {
 def test_a_search_is_told_in_a_sentence_and_as_a_table():
     found = search_charts.found(RAW)
     assert search_charts.sentence(found).endswith(
-        "At 500 MACs or less, the best is +10.00 pp from the same share everywhere."
+        "At 500 MACs or less, the best is +10.00 pp against the same share everywhere."
     )
     assert found.label(2) == "Trial 2: 70.00 % at 450 MACs (−55.0 %)"
     assert [row["on the front"] for row in found.rows()] == [True, False, True, True]

@@ -7,9 +7,9 @@ from pages.ui import cards, words
 Measured = dict[str, Any]
 
 
-def stages(made: Measured) -> str:
-    """Markdown table. Rows: quantities; columns: before, right after surgery, after, change."""
-    present = {"Before": made["before"], "Right after surgery": made.get("pruned"), "After": made["after"]}
+def stages(made: Measured, between: str = "Right after surgery") -> str:
+    """Markdown table. Rows: quantities; columns: before, what `between` names, after, change."""
+    present = {"Before": made["before"], between: made.get("pruned"), "After": made["after"]}
     columns = {name: numbers(measured) for name, measured in present.items() if measured}
     columns["Change"] = changes(made["before"], made["after"])
     rows = [name for name in columns["After"] if any(cells.get(name, "–") != "–" for cells in columns.values())]

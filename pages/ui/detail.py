@@ -119,7 +119,7 @@ def ended(row: Row) -> None:
         st.caption(said(row, made))
     if made and made.get("before") and row.kind in NETWORK:
         st.subheader("Before and after", anchor=False)
-        st.markdown(before_after.stages(made))
+        st.markdown(before_after.stages(made, f"Right after {'masking' if row.kind == 'mask' else 'surgery'}"))
     if made and len(made.get("steps") or ()) > 1:
         st.subheader("Steps", anchor=False)
         st.markdown(before_after.steps(made))
@@ -135,7 +135,7 @@ def said(row: Row, made: Measured) -> str:
     parts = ["MACs: conv and linear weights once per output position"]
     if made["after"].get("latency"):
         timing = made["after"]["latency"]
-        parts.append(f"latency: median of one image on the {timing['device'].upper()} ({cards.spread(timing)}); "
+        parts.append(f"latency: median of one image on the {timing['device'].upper()}, {cards.spread(timing)}; "
                      "it differs from one measurement to the next")  # fmt: skip
     if made.get("verified") is not None:
         parts.append(proof.in_words(state.plan(row.id), made["verified"]).replace("-", "‑"))

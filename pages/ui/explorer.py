@@ -19,9 +19,7 @@ from pruning.spec import Blocks, PruneSettings, Spread
 def show(row: Row) -> None:
     """Everything under the choice of a run; called in a fragment, so that a slider redraws only this."""
     has_blocks = state.has_blocks(row.id)
-    *cells, last = st.columns(
-        [3, 3, 1.5, 2.5] if has_blocks else [3, 3, 2.5], gap="medium", vertical_alignment="bottom"
-    )
+    *cells, last = st.columns([3, 3, 1.5, 2.5] if has_blocks else [3, 3, 3.2], gap="small", vertical_alignment="bottom")
     blocks = Blocks(forms.field(PruneSettings(), "blocks", "blocks", into=cells[2])) if has_blocks else Blocks.INSIDE
     whole, scored = state.channels(row.id, blocks), state.scores(row.id, blocks)
     if whole is None:

@@ -58,7 +58,7 @@ def actions(row: Row, wish: PruneSettings, plan: Plan) -> None:
 
 
 def prune(row: Row, wish: PruneSettings, plan: Plan) -> None:
-    ready = tuning.after_cut("tune", wish)
+    ready = tuning.after_cut("tune", wish, row.id)
     told = plan_title(wish) + (tuning.in_title(ready.schedule) if ready else "")
     name = st.text_input("Title", key="prune-title", placeholder=told, persist_state="session") or told
     removes = bool(plan.removed()) or bool(wish.max_latency)
@@ -108,14 +108,14 @@ def budget(wish: PruneSettings) -> str:
 
 def sweep(row: Row, wish: PruneSettings) -> None:
     """Every criterion × share × seed as a run of its own."""
-    left, middle, right = st.columns([3, 3, 2])
+    left, middle, right = st.columns([5, 8, 4])
     criteria = left.multiselect("Criteria", list(series.CRITERIA), default=[str(wish.criterion)], key="sweep-criteria",
                                 format_func=lambda c: series.CRITERIA[c])  # fmt: skip
     removed = middle.multiselect("Shares removed", TENTHS, default=TENTHS[::2], key="sweep-shares",
                                  format_func=lambda s: words.percent(s, 0))  # fmt: skip
     seeds = right.multiselect("Seeds", SEEDS, key="sweep-seeds", placeholder="As set below",
                               help=SweepSpec.model_fields["seeds"].description)  # fmt: skip
-    ready = tuning.after_cut("sweep", wish)
+    ready = tuning.after_cut("sweep", wish, row.id)
     fits = wish.spread in BY_SHARE and not shares.has_budget(wish)
     if not fits:
         st.caption("A sweep tries shares: choose a spread that reads one above, and “By share”, not “By budget”.")

@@ -75,7 +75,9 @@ def sentence(record: Found) -> str:
         return start
     best = max(better, key=lambda n: record.accuracies[n])
     gain = words.points(record.accuracies[half], record.accuracies[best])
-    return f"{start} At {record.spoken(record.costs[half])} or less, the best is {gain} from the same share everywhere."
+    return (
+        f"{start} At {record.spoken(record.costs[half])} or less, the best is {gain} against the same share everywhere."
+    )
 
 
 def draw(record: Found) -> go.Figure:

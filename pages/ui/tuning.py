@@ -6,6 +6,7 @@ import streamlit as st
 
 from pages.ui import cards, forms
 from pruning.errors import UserError
+from pruning.jobs import known
 from pruning.spec import PruneSettings, Rewind, ScheduleSettings, TrainSettings, When
 
 MAIN = ("epochs", "batch_size", "optimizer", "learning_rate")
@@ -19,7 +20,7 @@ class Ready:
     finetune: TrainSettings
 
 
-def after_cut(prefix: str, wish: PruneSettings) -> Ready | None:
+def after_cut(prefix: str, wish: PruneSettings, parent: int) -> Ready | None:
     """The wish with its recalibration, the schedule and the fine-tuning; None, with the reason in words, when a setting is not allowed."""
     first, *rest = forms.grid(5, 5)
     start = TrainSettings(epochs=2)
@@ -28,6 +29,7 @@ def after_cut(prefix: str, wish: PruneSettings) -> Ready | None:
     try:
         with st.expander("Schedule: steps, masks while training, rewinding"):
             planned = schedule(f"{prefix}-schedule")
+            known.check_rewind(parent, planned)
         with st.expander("More settings of the fine-tuning"):
             more = forms.form(start, prefix, only=MORE, columns=4)
         return Ready(forms.checked(wish, {"recalibrate_images": images}), planned, forms.checked(more, tuning))

@@ -12,8 +12,9 @@ from pruning.jobs.store import Row, State
 from pruning.plan import Plan
 from pruning.spec import (
     BY_SHARE,
+    RANKED,
+    WEIGHT_NORMS,
     Blocks,
-    CriterionName,
     Order,
     PruneSettings,
     ScanSettings,
@@ -23,15 +24,7 @@ from pruning.spec import (
 
 BUDGET = "By budget"
 WAYS = ("By share", BUDGET)
-SIZED = (
-    CriterionName.L1,
-    CriterionName.L2,
-    CriterionName.MEAN,
-    CriterionName.FPGM,
-    CriterionName.LAMP,
-)  # can be greedy
 ONE_BY_ONE = (Spread.UNIFORM, Spread.GROUPS, Spread.PER_LAYER, Spread.PERCENTILE)  # each group has a number of its own
-RANKED = (Spread.GLOBAL, Spread.ISOMORPHIC, Spread.TOTAL)  # compare the scores of layers
 
 
 def choose(whole: ChannelMap, blocks: Blocks, cells: Sequence[Any]) -> PruneSettings:
@@ -83,7 +76,7 @@ def limiting(wish: PruneSettings, whole: ChannelMap) -> PruneSettings:
 
 def scoring(wish: PruneSettings) -> list[str]:
     """The settings of scores that this criterion and this spread read."""
-    can_be_greedy = wish.criterion in SIZED and wish.spread in ONE_BY_ONE and not shares.has_budget(wish)
+    can_be_greedy = wish.criterion in WEIGHT_NORMS and wish.spread in ONE_BY_ONE and not shares.has_budget(wish)
     reads = {
         "normalise": wish.spread in RANKED,
         "order": can_be_greedy,

@@ -6,7 +6,7 @@ from typing import Any
 
 from pruning.channels.map import ChannelMap, Group
 from pruning.choices import Blocks
-from pruning.jobs.store import Row, State
+from pruning.jobs.store import NETWORK, Row, State
 from pruning.recipes import Card, cost
 from pruning.recipes.outcome import Accuracy, Count
 from pruning.run import Run, read_json
@@ -30,18 +30,19 @@ def sentence(row: Row) -> str:
     """How a finished run ended."""
     if row.error:
         return advised(f"Run {row.id} failed: {row.error['what']}", row.error["do"])
-    return f"Run {row.id} {row.state}" + "".join(f", {part}" for part in numbers(row.summary)) + "."
+    return f"Run {row.id} {row.state}" + "".join(f", {part}" for part in numbers(row)) + "."
 
 
 def overview(row: Row) -> str:
     beat = read_json(Run.of(row.id).status, {}) if row.state is State.RUNNING else {}
     stage = f"{beat['stage']} {beat['done']:g} of {beat['of']:g}" if beat.get("of") else ""
-    says = [stage, *numbers(row.summary), row.error["what"] if row.error else ""]
+    says = [stage, *numbers(row), row.error["what"] if row.error else ""]
     return f"{row.id:5d}  {row.kind:9}{row.state:11}{row.title:24}  {', '.join(filter(None, says))}".rstrip()
 
 
-def numbers(summary: dict[str, Any]) -> list[str]:
-    after = summary.get("after") or {}
+def numbers(row: Row) -> list[str]:
+    """Accuracy and size of the network that a run made; nothing of one that only looked at its parent's."""
+    after = (row.summary.get("after") if row.kind in NETWORK else None) or {}
     accuracy, params = after.get("test_accuracy"), after.get("params")
     parts = [f"{accuracy:.2%} of the test images right"] if accuracy is not None else []
     return parts + ([f"{params:,} parameters"] if params is not None else [])
