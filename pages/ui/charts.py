@@ -89,7 +89,7 @@ def _stages(figure: go.Figure, stages: Sequence[tuple[int, str]]) -> None:
             figure.add_vline(x=epoch - 0.5, line={"dash": "dot", "width": 1, "color": DENSE})
         figure.add_annotation(x=epoch - 0.5 if epoch > 1 else epoch, y=1, yref="paper", yanchor="bottom", xanchor="left", text=text,
                               showarrow=False, font={"size": 11, "color": DENSE})  # fmt: skip
-    figure.update_layout(legend_y=1.1)
+    figure.update_layout(legend_y=1.1, height=300, margin_t=80)  # the legend stays below the toolbar
 
 
 def _whole_ticks(epochs: int) -> dict[str, Any]:
