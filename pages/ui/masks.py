@@ -6,13 +6,13 @@ from typing import Any
 import streamlit as st
 
 from pages.ui import cards, charts, files, forms, mask_charts, names, state, tuning, words
-from pruning.criterion_cards import CARDS
+from pruning.criterion_cards import WEIGHTWISE
 from pruning.errors import UserError
 from pruning.jobs.store import Row
+from pruning.refusals import refuse_masks
 from pruning.run import Run
 from pruning.spec import CriterionName, MaskScope, MaskSettings, MaskSpec, MaskStructure, TrainSettings
 
-ABLE = [name for name, card in CARDS.items() if card.also_weights]
 READS = {  # what each structure reads, beside criterion and layers
     MaskStructure.UNSTRUCTURED: ("amount", "scope"),
     MaskStructure.STRUCTURED: ("amount", "dimension"),
@@ -41,7 +41,7 @@ def wished(row: Row) -> MaskSettings:
     """The settings that the chosen structure reads. Raises UserError."""
     start, cells = MaskSettings(), forms.grid(4, 4)
     structure = forms.field(start, "structure", "mask-structure", into=cells[0])
-    criterion = forms.field(start, "criterion", "mask-criterion", options=ABLE, into=cells[1])
+    criterion = forms.field(start, "criterion", "mask-criterion", options=WEIGHTWISE, into=cells[1])
     own = READS[structure]
     values = {n: forms.field(start, n, f"mask-{n}", into=c) for n, c in zip(own, cells[2:], strict=True)}
     layers = forms.field(start, "layers", "mask-layers", options=known_layers(row))
@@ -50,8 +50,7 @@ def wished(row: Row) -> MaskSettings:
     with st.expander("More settings of the masks"):
         more = forms.form(start, "mask", only=rest, columns=4)
     wish = forms.checked(more, values | {"structure": structure, "criterion": criterion, "layers": layers})
-    if structure is MaskStructure.N_OF_M and wish.n >= wish.m:
-        raise UserError(f"{wish.n} of every {wish.m} weights masks nothing.", do="Choose n smaller than m.")
+    refuse_masks(wish)
     return wish
 
 

@@ -43,7 +43,8 @@ def card_of(name: str) -> Card:
     """The card called `name`; raises UserError with close names."""
     if name in RECIPES:
         return RECIPES[name]
-    near = difflib.get_close_matches(name, RECIPES, n=2, cutoff=0.4) or list(RECIPES)
+    begin = [known for known in RECIPES if name and known.startswith(name)]
+    near = begin or difflib.get_close_matches(name, RECIPES, n=2, cutoff=0.4) or list(RECIPES)
     raise UserError(f"recipe={name!r} is not known.", do=f"Did you mean {' or '.join(near)}?")
 
 
