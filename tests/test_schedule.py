@@ -14,6 +14,7 @@ from torch import nn
 from pruning import checkpoint, data, resume, train
 from pruning.channels.trace import trace
 from pruning.choices import Curve
+from pruning.contradictions import refuse_idle
 from pruning.equivalence import verify
 from pruning.errors import UserError
 from pruning.kinds.cuts import opened
@@ -34,7 +35,6 @@ from pruning.spec import (
     Spread,
     TrainSettings,
     When,
-    refuse_idle,
 )
 from pruning.surgery import prune
 
