@@ -164,11 +164,13 @@ def report() -> str:
 
 
 def rows(found: list[dict[str, object]], key: str) -> list[list[str]]:
-    lines = {}
-    for name in dict.fromkeys(r["criterion"] for r in found):
-        cells = [[r[key] for r in found if r["criterion"] == name and r["share"] == share] for share in SHARES]
-        lines[sum(map(statistics.mean, cells))] = [str(name), *map(spread, cells)]  # type: ignore[arg-type]
-    return [lines[total] for total in sorted(lines, reverse=True)]
+    """The best mean over all shares first."""
+    cells = {
+        name: [[r[key] for r in found if r["criterion"] == name and r["share"] == share] for share in SHARES]
+        for name in dict.fromkeys(r["criterion"] for r in found)
+    }
+    best = sorted(cells, key=lambda name: -sum(map(statistics.mean, cells[name])))  # type: ignore[arg-type]
+    return [[str(name), *map(spread, cells[name])] for name in best]  # type: ignore[arg-type]
 
 
 if __name__ == "__main__":

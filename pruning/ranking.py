@@ -15,7 +15,6 @@ Vector = NDArray[np.float64]
 SIZED = (
     CriterionName.L1,
     CriterionName.L2,
-    CriterionName.MEAN,
     CriterionName.FPGM,
 )  # as large as a layer's weights are
 RAW = (

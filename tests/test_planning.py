@@ -9,6 +9,7 @@ from torch import nn
 from pruning import planning, trace
 from pruning.contradictions import refuse_contradictions, refuse_idle
 from pruning.errors import UserError
+from pruning.ranking import remark
 from pruning.run import Run, read_json
 from pruning.spec import PruneSettings, PruneSpec, SweepSpec
 from pruning.speed import GUESSES, within
@@ -85,7 +86,8 @@ def test_a_sweep_of_shares_has_no_budget():
 def test_raw_norms_over_all_layers_are_warned_of_in_the_timeline():
     report = toy.Notes()
     made(network(), report, spread="global", normalise="none")
-    assert any(text.startswith("Un-normalised l1 scores") for text in report.events)
+    assert any(text.startswith("Un-normalised L1 norm scores") for text in report.events)
+    assert not remark(PruneSettings(criterion="mean", spread="global", normalise="none"))
 
 
 def test_sensitivity_scans_by_itself_and_keeps_the_scan(runs):
