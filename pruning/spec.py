@@ -37,14 +37,8 @@ from pruning.settings import (
     Settings,
     TrainSettings,
 )
-from pruning.wishes import (
-    AuditSettings,
-    MaskSettings,
-    PruneSettings,
-    ScanSettings,
-    ScheduleSettings,
-    SearchSettings,
-)
+from pruning.studies import AuditSettings, MaskSettings, ScanSettings, SearchSettings
+from pruning.wishes import PruneSettings, ScheduleSettings
 
 __all__ = [
     "BY_SHARE",

@@ -17,6 +17,7 @@ LAYERS = [  # a module may import from its own line and the lines above it
         "pruning.criterion_cards",
         "pruning.settings",
         "pruning.wishes",
+        "pruning.studies",
         "pruning.spec",
         "pruning.contradictions",
         "pruning.run",

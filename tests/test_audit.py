@@ -197,22 +197,11 @@ def test_a_killed_audit_goes_on_and_ends_the_same():
     undisturbed = execute(2, AUDIT)
     stopped = Run.of(3)
     with pytest.raises(toy.Stopped):
-        execute(3, AUDIT, StopsIn(stopped, "ablate", 5))
+        execute(3, AUDIT, toy.StopsIn(stopped, "ablate", 5))
     with open(stopped.ablation, "a") as file:
         file.write('{"group": "conv1", "un')  # a line torn by the kill
     assert len(read_lines(stopped.ablation)) == 5
     assert read_json(execute(3, AUDIT).audit) == read_json(undisturbed.audit)
-
-
-class StopsIn(FolderReport):
-    def __init__(self, run, stage, at):
-        super().__init__(run)
-        self.where = stage, at
-
-    def progress(self, stage, done, of):
-        super().progress(stage, done, of)
-        if (stage, done) == self.where:
-            raise toy.Stopped
 
 
 def test_many_images_are_prepared_anew_with_the_same_result(monkeypatch):

@@ -89,22 +89,11 @@ def test_a_stopped_prune_run_ends_with_the_weights_of_an_undisturbed_one(monkeyp
     spec = PruneSpec(parent=1, pruning=CUT, finetune=ONE)
     whole = execute(2, spec)
     with pytest.raises(toy.Stopped):
-        execute(3, spec, StopsIn(Run.of(3), "finetune", 3))
+        execute(3, spec, toy.StopsIn(Run.of(3), "finetune", 3))
     assert Run.of(3).plan.exists()
     assert not Run.of(3).model.exists()
     rest = execute(3, spec)
     assert toy.digest(checkpoint.load(rest.model)) == toy.digest(checkpoint.load(whole.model))
-
-
-class StopsIn(FolderReport):
-    def __init__(self, run, stage, at):
-        super().__init__(run)
-        self.where = stage, at
-
-    def progress(self, stage, done, of):
-        super().progress(stage, done, of)
-        if (stage, done) == self.where:
-            raise toy.Stopped
 
 
 def test_a_network_that_is_not_the_same_function_is_never_saved(monkeypatch):
@@ -244,7 +233,7 @@ def test_a_stopped_recalibrated_run_ends_with_the_weights_of_an_undisturbed_one(
     whole = execute(2, spec)
     for stage, at in (("recalibrate", 0), ("finetune", 2)):
         with pytest.raises(toy.Stopped):
-            execute(3, spec, StopsIn(Run.of(3), stage, at))
+            execute(3, spec, toy.StopsIn(Run.of(3), stage, at))
     rest = execute(3, spec)
     assert toy.digest(checkpoint.load(rest.model)) == toy.digest(checkpoint.load(whole.model))
     assert read_json(rest.result)["pruned"]["validation_loss"] == read_json(whole.result)["pruned"]["validation_loss"]

@@ -221,19 +221,8 @@ def test_a_stopped_mask_run_ends_with_the_weights_of_an_undisturbed_one(monkeypa
     whole = execute(2, spec)
     for stage, at in (("mask", 4), ("finetune", 3)):
         with pytest.raises(toy.Stopped):
-            execute(3, spec, StopsIn(Run.of(3), stage, at))
+            execute(3, spec, toy.StopsIn(Run.of(3), stage, at))
     assert toy.digest(checkpoint.load(execute(3, spec).model)) == toy.digest(checkpoint.load(whole.model))
-
-
-class StopsIn(FolderReport):
-    def __init__(self, run, stage, at):
-        super().__init__(run)
-        self.where = stage, at
-
-    def progress(self, stage, done, of):
-        super().progress(stage, done, of)
-        if (stage, done) == self.where:
-            raise toy.Stopped
 
 
 @pytest.mark.usefixtures("parent")

@@ -7,7 +7,7 @@ import pytest
 import torch
 import toy
 from test_engine import NORMED as TOY
-from test_engine import ONE, StopsIn, execute
+from test_engine import ONE, execute
 from test_plan import at_random, network, traced
 from torch import nn
 
@@ -187,7 +187,7 @@ def test_a_run_that_is_stopped_between_its_steps_ends_with_the_weights_of_an_und
     spec = PruneSpec(parent=1, pruning=wish, schedule=THREE, finetune=ONE)
     whole = execute(2, spec)
     with pytest.raises(toy.Stopped):
-        execute(3, spec, StopsIn(Run.of(3), stage, at))
+        execute(3, spec, toy.StopsIn(Run.of(3), stage, at))
     rest = execute(3, spec)
     assert toy.digest(checkpoint.load(rest.model)) == toy.digest(checkpoint.load(whole.model))
     assert rest.plan.read_text() == whole.plan.read_text()
@@ -220,7 +220,7 @@ def test_pruning_while_training_goes_on_after_a_stop(when, monkeypatch):
     spec = PruneSpec(parent=1, schedule=ScheduleSettings(when=when, epochs=2), finetune=ONE)
     whole = execute(2, spec)
     with pytest.raises(toy.Stopped):
-        execute(3, spec, StopsIn(Run.of(3), str(when), 4))
+        execute(3, spec, toy.StopsIn(Run.of(3), str(when), 4))
     rest = execute(3, spec)
     assert toy.digest(checkpoint.load(rest.model)) == toy.digest(checkpoint.load(whole.model))
 

@@ -2,7 +2,7 @@
 
 import pytest
 import toy
-from test_engine import ONE, TRAIN, StopsIn, execute
+from test_engine import ONE, TRAIN, execute
 
 from pages.ui import search_charts
 from pruning.run import Run, read_json
@@ -47,7 +47,7 @@ def test_a_search_job_stopped_in_the_middle_tries_the_same_shares():
     spec = SearchSpec(parent=1, search=SearchSettings(trials=7, images=20, cost=Cost.PARAMS))
     whole = execute(2, spec)
     with pytest.raises(toy.Stopped):
-        execute(3, spec, StopsIn(Run.of(3), "search", 5))
+        execute(3, spec, toy.StopsIn(Run.of(3), "search", 5))
     assert len(read_json(Run.of(3).search)["trials"]) == 5
     assert read_json(execute(3, spec).search) == read_json(whole.search)
     assert read_json(whole.result)["after"] == read_json(Run.of(1).result)["after"]

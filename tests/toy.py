@@ -9,6 +9,7 @@ from torch import nn
 import models
 from pruning import data
 from pruning.data.dataset import Dataset, DatasetCard, Source
+from pruning.report import FolderReport
 
 
 def dataset(train=40, held=12, seed=0) -> Dataset:
@@ -78,3 +79,16 @@ class Notes:
 
     def check(self):
         pass
+
+
+class StopsIn(FolderReport):
+    """The report of a run, which stops its job at a sign of progress."""
+
+    def __init__(self, run, stage, at):
+        super().__init__(run)
+        self.where = stage, at
+
+    def progress(self, stage, done, of):
+        super().progress(stage, done, of)
+        if (stage, done) == self.where:
+            raise Stopped
