@@ -1,6 +1,6 @@
 """Every criterion on a public ResNet-56 and CIFAR-10: accuracy right after Li et al.'s plans, and after batch norm is measured anew.
 
-    python -m benchmarks.resnet56 CHECKPOINT CIFAR10.zip     (train/CLASS/*.jpg and test/CLASS/*.jpg in the zip)
+    python -m benchmarks.resnet56 CHECKPOINT CIFAR10.zip [criterion …]     (train/CLASS/*.jpg and test/CLASS/*.jpg in the zip)
 
 Writes resnet56.md. Nothing is trained: criteria are compared by what their picks leave, before fine-tuning evens them out.
 """
@@ -8,7 +8,7 @@ Writes resnet56.md. Nothing is trained: criteria are compared by what their pick
 import io
 import sys
 import zipfile
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from pathlib import Path
 
 import numpy as np
@@ -74,8 +74,8 @@ def measured(dense: nn.Module, dataset: Dataset, criterion: str, seed: int) -> I
         yield [untuned, evaluate(small, dataset.test_x, dataset.test_y, dataset)["accuracy"]]
 
 
-def lines(dense: nn.Module, dataset: Dataset) -> Iterator[list[str]]:
-    for name in CRITERIA:
+def lines(dense: nn.Module, dataset: Dataset, names: Sequence[str]) -> Iterator[list[str]]:
+    for name in names:
         try:
             found = np.array(
                 [list(measured(dense, dataset, str(name), s)) for s in (SEEDS if name == "random" else (0,))]
@@ -88,12 +88,12 @@ def lines(dense: nn.Module, dataset: Dataset) -> Iterator[list[str]]:
         yield [str(name), *cells, f"{found.mean():.6f}"]
 
 
-def main(weights: str, images: str) -> None:
+def main(weights: str, images: str, *names: str) -> None:
     dataset = cifar10(images)
     dense = models.build("resnet56-cifar", in_channels=3, num_classes=10, image_size=32)
     load_weights(dense, weights)
     accuracy = evaluate(dense.eval(), dataset.test_x, dataset.test_y, dataset)["accuracy"]
-    rows = sorted(lines(dense, dataset), key=lambda row: -float(row[-1]))
+    rows = sorted(lines(dense, dataset, names or tuple(CRITERIA)), key=lambda row: -float(row[-1]))
     text = [
         "Public ResNet-56 on CIFAR-10 as JPEGs: test accuracy in % right after the cut → after batch norm is measured anew.",
         "",
