@@ -25,7 +25,7 @@ def refuse_idle(spec: Spec) -> None:
     wish, spread = spec.pruning, spec.pruning.spread
     refuse_contradictions(wish)
     refuse_schedule(spec.schedule, wish, spec.finetune)
-    if isinstance(spec, SweepSpec) and has_budget(wish):
+    if isinstance(spec, SweepSpec) and wish.has_budget:
         raise UserError("A sweep tries shares, and a budget finds its own.", do="Leave out the budget, or the sweep.")
     if isinstance(spec, SweepSpec) and spread not in BY_SHARE:
         raise UserError(
@@ -43,13 +43,9 @@ def refuse_idle(spec: Spec) -> None:
         )
 
 
-def has_budget(wish: PruneSettings) -> bool:
-    return bool(wish.max_params or wish.max_macs or wish.max_latency)
-
-
 def refuse_contradictions(wish: PruneSettings) -> None:
     """Raise UserError for a budget that the spread finds no share for, and a greedy order of what has none."""
-    if has_budget(wish) and wish.spread not in BY_SHARE:
+    if wish.has_budget and wish.spread not in BY_SHARE:
         raise UserError(
             f"A budget finds the share, which spread={str(wish.spread)!r} does not read.",
             do=f"Choose {', '.join(BY_SHARE)}.",

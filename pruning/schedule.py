@@ -42,7 +42,7 @@ def towards(wish: PruneSettings, curve: Curve, time: float, units: int) -> Prune
 
 def is_ranked(wish: PruneSettings) -> bool:
     """Whether each step compares layers anew; else the numbers that one shot would remove of each group are approached."""
-    return wish.spread in RANKED and not (wish.max_params or wish.max_macs or wish.max_latency)
+    return wish.spread in RANKED and not wish.has_budget
 
 
 def settled(wish: PruneSettings, goal: Plan) -> PruneSettings:

@@ -96,6 +96,12 @@ def finish(
         shutil.rmtree(folder, ignore_errors=True)
 
 
+def conclude(run: Run, after: Mapping[str, Any], device: torch.device, **more: Any) -> None:
+    """The result of a job that makes no network of its own; `after`: the numbers of the one that it looked at."""
+    nothing = {"before": None, "pruned": None, "verified": None, "epochs": 0, "seconds": 0.0}
+    write_json(run.result, nothing | {"after": after, "device": device.type} | more)
+
+
 def parameters(model: nn.Module) -> int:
     return sum(p.numel() for p in model.parameters())
 

@@ -134,6 +134,11 @@ class PruneSettings(Settings):
     )
     seed: int = Field(0, ge=0, title="Seed", description="Seed of the random criterion.")
 
+    @property
+    def has_budget(self) -> bool:
+        """Whether the share is found by what the network may cost."""
+        return bool(self.max_params or self.max_macs or self.max_latency)
+
 
 class ScheduleSettings(Settings):
     when: When = Field(

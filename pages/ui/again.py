@@ -86,7 +86,7 @@ def pruned(spec: PruneSpec) -> None:
     fill(prune=wish, tune=spec.finetune, **{"tune-schedule": spec.schedule})
     st.session_state.update({"criterion": wish.criterion, "spread": wish.spread, "share": wish.share,
                              "filters": wish.filters, "blocks": wish.blocks, "tune-recalibrate_images": wish.recalibrate_images,
-                             "by": WAYS[shares.has_budget(wish)],
+                             "by": WAYS[wish.has_budget],
                              shares.key(spec.parent, wish.blocks): dict(wish.shares),
                              "prune-title": spec.title})  # fmt: skip
 

@@ -5,7 +5,7 @@ from functools import partial
 
 import streamlit as st
 
-from pages.ui import audit, cards, forms, masks, search, series, shares, state, tuning, words
+from pages.ui import audit, cards, forms, masks, search, series, state, tuning, words
 from pruning.errors import UserError
 from pruning.jobs.store import Row, State
 from pruning.plan import Plan
@@ -87,7 +87,7 @@ def plan_title(wish: PruneSettings) -> str:
 
 def amount(wish: PruneSettings) -> str:
     """How much goes, in words."""
-    if shares.has_budget(wish):
+    if wish.has_budget:
         return f"at most {budget(wish)}{OVER.get(wish.spread, '')}"
     if wish.spread in BY_SHARE:
         own = f", {words.plural(len(wish.shares), 'group')} set by hand" if wish.shares else ""
@@ -116,7 +116,7 @@ def sweep(row: Row, wish: PruneSettings) -> None:
     seeds = right.multiselect("Seeds", SEEDS, key="sweep-seeds", placeholder="As set below",
                               help=SweepSpec.model_fields["seeds"].description)  # fmt: skip
     ready = tuning.after_cut("sweep", wish, row.id)
-    fits = wish.spread in BY_SHARE and not shares.has_budget(wish)
+    fits = wish.spread in BY_SHARE and not wish.has_budget
     if not fits:
         st.caption("A sweep tries shares: choose a spread that reads one above, and “By share”, not “By budget”.")
     elif wish.shares:

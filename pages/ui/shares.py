@@ -18,7 +18,7 @@ def choose(number: int, whole: ChannelMap, wish: PruneSettings, closed: Mapping[
 
     `closed`: the groups that stay whole, and why.
     """
-    if wish.spread not in BY_GROUP or has_budget(wish):
+    if wish.spread not in BY_GROUP or wish.has_budget:
         return {}
     overall = wish.share if wish.spread is Spread.UNIFORM else 0.0
     place = key(number, wish.blocks)
@@ -34,11 +34,6 @@ def choose(number: int, whole: ChannelMap, wish: PruneSettings, closed: Mapping[
             st.rerun(scope="fragment")
     link(chosen)
     return mine
-
-
-def has_budget(wish: PruneSettings) -> bool:
-    """Whether the share is found by what the network may cost."""
-    return bool(wish.max_params or wish.max_macs or wish.max_latency)
 
 
 def key(number: int, blocks: Blocks) -> str:

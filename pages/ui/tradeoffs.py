@@ -7,7 +7,6 @@ import streamlit as st
 
 from pages.ui import cards, charts, files, state, words
 from pages.ui.series import CRITERIA, Point, Series, Tradeoff, averaged
-from pages.ui.shares import has_budget
 from pruning.jobs.store import Row
 from pruning.spec import BY_SHARE, FinetuneSpec, MaskSpec, PruneSpec, Settings, Spec
 
@@ -93,7 +92,7 @@ def asked(spec: Spec | None) -> tuple[str, float | None]:
     """Criterion and share that a run asked for, where it asked for one."""
     match spec:
         case PruneSpec():
-            by_share = spec.pruning.spread in BY_SHARE and not has_budget(spec.pruning)
+            by_share = spec.pruning.spread in BY_SHARE and not spec.pruning.has_budget
             return CRITERIA[spec.pruning.criterion], spec.pruning.share if by_share else None
         case MaskSpec():
             return CRITERIA[spec.masking.criterion], spec.masking.amount

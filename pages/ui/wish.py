@@ -5,7 +5,7 @@ from typing import Any
 
 import streamlit as st
 
-from pages.ui import cards, criteria, forms, live, shares, state, words
+from pages.ui import cards, criteria, forms, live, state, words
 from pruning.channels.map import ChannelMap
 from pruning.curves import Curves, of_run
 from pruning.jobs.store import Row, State
@@ -76,7 +76,7 @@ def limiting(wish: PruneSettings, whole: ChannelMap) -> PruneSettings:
 
 def scoring(wish: PruneSettings) -> list[str]:
     """The settings of scores that this criterion and this spread read."""
-    can_be_greedy = wish.criterion in WEIGHT_NORMS and wish.spread in ONE_BY_ONE and not shares.has_budget(wish)
+    can_be_greedy = wish.criterion in WEIGHT_NORMS and wish.spread in ONE_BY_ONE and not wish.has_budget
     reads = {
         "normalise": wish.spread in RANKED,
         "order": can_be_greedy,
@@ -87,7 +87,7 @@ def scoring(wish: PruneSettings) -> list[str]:
 
 def remarks(wish: PruneSettings, plan: Plan) -> None:
     """What a budget came to, and where the job's picks may be others."""
-    if shares.has_budget(wish):
+    if wish.has_budget:
         st.caption(found(wish, plan))
     if wish.order is Order.GREEDY:
         st.caption("Greedy: the job scores layer after layer, so it may pick other filters than those shown here; "

@@ -25,7 +25,7 @@ from pruning.precision import choose_device
 from pruning.report import Report
 from pruning.run import Run, append_line, read_json, read_lines, write_json
 from pruning.spec import AuditSettings, AuditSpec, CriterionName, Device
-from pruning.stages import loaded
+from pruning.stages import conclude, loaded
 
 RESIDENT = 2**30  # bytes of inputs that stay in memory; more are prepared anew for every removal
 FIRST = 3  # removals that are timed before the rest is foretold
@@ -138,5 +138,4 @@ def finish(
             f"{CARDS[CriterionName(first)].title} orders filters most like the ablation oracle: ρ = {means[first]:.2f}."
         )
     after = read_json(finished(spec.parent).result)["after"]
-    nothing = {"before": None, "pruned": None, "verified": None, "epochs": 0}
-    write_json(run.result, nothing | {"after": after, "audit": means, "seconds": seconds, "device": device.type})
+    conclude(run, after, device, audit=means, seconds=seconds)

@@ -1,7 +1,7 @@
 """Mask weights of a finished run's network, see what that costs and what removing would save, and fine-tune under the masks."""
 
-from collections.abc import Iterator
-from functools import partial
+from collections.abc import Callable, Iterator
+from functools import cache, partial
 from pathlib import Path
 from typing import Any
 
@@ -37,14 +37,15 @@ def mask(spec: MaskSpec, run: Run, report: Report) -> None:
     dataset = loaded(ancestor(parent).data, report)
     device = choose_device(spec.finetune.device)
     dense = checkpoint.load(parent.model)
-    masks = chosen(dense, dataset, spec.masking, parent, run, report, device)
+    score = cache(partial(scored, dense, dataset, spec.masking, report, device))  # for the masks and for the curve
+    masks = chosen(dense, spec.masking, parent, run, report, score)
     before = {
         key: value for key, value in read_json(parent.result)["after"].items() if key != "latency"
     }  # masks save none
     masked = apply(duplicate(dense, {}), masks)
     if not run.masks.exists():
         write_atomic(run.summary_before, measure.summary(dense, dataset.input_shape))
-        write_json(run.masks, told(dense, masked, masks, dataset, spec.masking, run, report, device))
+        write_json(run.masks, told(dense, masked, masks, dataset, spec.masking, report, device, score))
     if not run.model.exists():
         held = Held(masks) if spec.finetune.epochs else None
         tuned = fit(masked.to("cpu"), dataset, spec.finetune, run=run, report=report, stage="finetune",
@@ -57,13 +58,7 @@ def mask(spec: MaskSpec, run: Run, report: Report) -> None:
 
 
 def chosen(
-    model: nn.Module,
-    dataset: Dataset,
-    settings: MaskSettings,
-    parent: Run,
-    run: Run,
-    report: Report,
-    device: torch.device,
+    model: nn.Module, settings: MaskSettings, parent: Run, run: Run, report: Report, score: Callable[[], Scores]
 ) -> Masks:
     """The masks that were chosen before a restart, or new ones; what the parent's masks hold stays masked as well."""
     if run.masked.exists():
@@ -72,7 +67,7 @@ def chosen(
         masks: Masks = own(model, checkpoint.read_tensors(Path(settings.file)))
     else:
         refuse_masks(settings)
-        masks = choose(model, settings, scored(model, dataset, settings, report, device))
+        masks = choose(model, settings, score())
     if parent.masked.exists():
         masks = together(load_file(parent.masked), masks)
         report.event(f"What run {parent.number} masked stays masked.")
@@ -94,9 +89,9 @@ def told(
     masks: Masks,
     dataset: Dataset,
     settings: MaskSettings,
-    run: Run,
     report: Report,
     device: torch.device,
+    score: Callable[[], Scores],
 ) -> Measured:
     """All that is known before fine-tuning: zeros, the masked and the removed network, the curve, the pictures."""
     rows = table(masked, masks, settings)
@@ -105,7 +100,7 @@ def told(
     gone = removed(masked, dataset, device)
     report.event(in_words(zeros, whole, small, gone))
     found = {"table": rows, "total": zeros, "dense": whole, "masked": small, "removed": gone}
-    curve = curved(dense.to("cpu"), dataset, settings, report, device)
+    curve = curved(dense.to("cpu"), dataset, settings, report, device, score)
     return found | {"curve": curve, "pictures": pictures(dense, masks)}
 
 
@@ -140,7 +135,12 @@ def in_words(zeros: Measured, dense: Measured, masked: Measured, gone: Measured)
 
 
 def curved(
-    model: nn.Module, dataset: Dataset, settings: MaskSettings, report: Report, device: torch.device
+    model: nn.Module,
+    dataset: Dataset,
+    settings: MaskSettings,
+    report: Report,
+    device: torch.device,
+    score: Callable[[], Scores],
 ) -> Measured:
     """Accuracy without fine-tuning when less and when more is masked by the same settings; no points for own masks."""
     if settings.file:
@@ -149,7 +149,7 @@ def curved(
     images = min(len(dataset.validation_y), most)
     x, y = take(dataset.validation_x, torch.arange(images).numpy()), dataset.validation_y[:images]
     check = partial(evaluate, x=x, y=y, dataset=dataset, device=device)
-    scores, points = scored(model, dataset, settings, report, device), list(steps(settings))
+    scores, points = score(), list(steps(settings))
     found = []
     for done, (amount, wish) in enumerate(points):
         report.progress("mask", done, len(points))

@@ -10,9 +10,9 @@ from pruning.origin import ancestor, finished
 from pruning.planning import scored
 from pruning.precision import choose_device
 from pruning.report import Report
-from pruning.run import Run, read_json, write_json
+from pruning.run import Run, read_json
 from pruning.spec import Device, PruneSettings, ScanSettings, ScanSpec
-from pruning.stages import loaded
+from pruning.stages import conclude, loaded
 
 
 def scan(spec: ScanSpec, run: Run, report: Report) -> None:
@@ -23,15 +23,7 @@ def scan(spec: ScanSpec, run: Run, report: Report) -> None:
     scores = scored(model, channels, scoring(spec.scan), data=dataset, device=device, report=report)
     found = sensitivity.scan(model, channels, scores, dataset, spec.scan, report, device, path=run.scan)
     report.event(sensitivity.in_words(found))
-    write_json(run.result, {
-        "before": None,
-        "pruned": None,
-        "after": read_json(parent.result)["after"],
-        "verified": None,
-        "epochs": 0,
-        "seconds": time.monotonic() - started,
-        "device": device.type,
-    })  # fmt: skip
+    conclude(run, read_json(parent.result)["after"], device, seconds=time.monotonic() - started)
 
 
 def scoring(settings: ScanSettings) -> PruneSettings:

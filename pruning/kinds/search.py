@@ -10,19 +10,18 @@ from torch import nn
 from pruning import checkpoint, measure
 from pruning.allocate import allocate
 from pruning.channels.trace import trace
-from pruning.criteria import score
 from pruning.data.dataset import Dataset
 from pruning.errors import UserError
 from pruning.evaluate import evaluate
-from pruning.explain import scoring_data
 from pruning.origin import ancestor, finished
 from pruning.plan import Plan
+from pruning.planning import scored
 from pruning.precision import choose_device
 from pruning.report import Report
 from pruning.run import Run, read_json, write_json
 from pruning.search import Trial, record, recorded, search
 from pruning.spec import Cost, PruneSettings, SearchSpec
-from pruning.stages import loaded
+from pruning.stages import conclude, loaded
 from pruning.surgery import prune
 from pruning.train import fit
 
@@ -31,13 +30,13 @@ def look(spec: SearchSpec, run: Run, report: Report) -> None:
     parent, settings = finished(spec.parent), spec.search
     dataset = loaded(ancestor(parent).data, report)
     device = choose_device(spec.finetune.device)
-    dense = checkpoint.load(parent.model).to(device)
+    dense = checkpoint.load(parent.model)
     channels = trace(dense, torch.zeros(2, *dataset.input_shape))
-    images = scoring_data(dataset, PruneSettings().score_images, seed=settings.seed, device=device, report=report)
-    scores = score(dense, channels, settings.criterion, data=images, seed=settings.seed)
+    wish = PruneSettings(criterion=settings.criterion, seed=settings.seed)
+    scores = scored(dense, channels, wish, data=dataset, device=device, report=report)
     if not scores:
         raise UserError("Nothing in this network can be pruned.", do="Choose another run.")
-    trying = Trying(spec, dense.to("cpu"), dataset, device, report, run)
+    trying = Trying(spec, dense, dataset, device, report, run)
 
     def objective(shares: dict[str, float]) -> tuple[float, float]:
         wanted = {name: share for name, share in shares.items() if share}
@@ -54,9 +53,7 @@ def look(spec: SearchSpec, run: Run, report: Report) -> None:
     trials = search(list(scores), settings, objective, done=done, keep=keep)
     found = record(trials, settings, whole)
     report.event(f"Tried {len(trials)} settings of shares; {len(found['front'])} of them no other beats.")
-    measured = read_json(parent.result)["after"]
-    nothing = {"before": None, "pruned": None, "verified": None, "epochs": 0, "seconds": 0.0}
-    write_json(run.result, nothing | {"after": measured, "device": device.type})
+    conclude(run, read_json(parent.result)["after"], device)
 
 
 @dataclass(frozen=True)

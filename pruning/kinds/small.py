@@ -11,7 +11,7 @@ from pruning.precision import choose_device
 from pruning.report import Report
 from pruning.run import Run, read_json, write_atomic, write_json
 from pruning.spec import Device, InspectSpec, PrepareSpec, ScoreSpec
-from pruning.stages import loaded, parameters
+from pruning.stages import conclude, loaded, parameters
 
 
 def inspect(spec: InspectSpec, run: Run, report: Report) -> None:
@@ -22,8 +22,7 @@ def inspect(spec: InspectSpec, run: Run, report: Report) -> None:
     write_atomic(run.summary_before, measure.summary(model, shape))
     seconds = timing.seconds_per_image(model, shape, classes)
     after = {"params": parameters(model), "macs": measure.macs(model, shape), "bytes": measure.stored_bytes(model)}
-    nothing = {"before": None, "pruned": None, "verified": None, "epochs": 0, "seconds": 0.0}
-    write_json(run.result, nothing | {"after": after, "device": "cpu", "seconds_per_image": seconds})
+    conclude(run, after, torch.device("cpu"), seconds_per_image=seconds)
 
 
 def prepare(spec: PrepareSpec, run: Run, report: Report) -> None:
@@ -39,5 +38,4 @@ def score(spec: ScoreSpec, run: Run, report: Report) -> None:
     images = scoring_data(dataset, spec.images, seed=0, device=device, report=report)
     found = scores_of(model.to(device), channels, [spec.criterion], data=images, at=spec.score_at)
     write_json(run.scores, {str(spec.criterion): in_lists(found[spec.criterion])})
-    nothing = {"before": None, "pruned": None, "verified": None, "epochs": 0, "seconds": 0.0}
-    write_json(run.result, nothing | {"after": read_json(parent.result)["after"], "device": device.type})
+    conclude(run, read_json(parent.result)["after"], device)
