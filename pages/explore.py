@@ -2,7 +2,7 @@
 
 import streamlit as st
 
-from pages.ui import cards, example, explorer, state
+from pages.ui import cards, example, exploring, state
 from pruning.errors import UserError
 from pruning.jobs.store import State
 
@@ -12,7 +12,7 @@ def explore(number: int) -> None:
     row = state.find(number)
     try:
         if row is not None:
-            explorer.show(row)
+            exploring.show(row)
     except UserError as error:
         cards.problem(error)
 

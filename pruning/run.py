@@ -65,6 +65,12 @@ class Run:
     search = property(lambda self: self.path / "search.json")  # trials of a search and their Pareto front
     audit = property(lambda self: self.path / "audit.json")  # criteria against the ablation oracle
     ablation = property(lambda self: self.path / "ablation.jsonl")  # the loss without each filter, as it is found
+    filters = property(lambda self: self.path / "filters.npz")  # a small picture of every filter, by group
+    evaluated = property(lambda self: self.path / "evaluated.json")  # what a plan's cut really left
+    latency = property(lambda self: self.path / "latency.json")  # times of the layers at many widths
+    changes = property(lambda self: self.path / "changes.json")  # dense beside pruned on the same images
+    pictures = property(lambda self: self.path / "pictures")  # images that such a comparison shows
+    notes = property(lambda self: self.path / "notes.json")  # what the user says of the run: title, tags, note, star
     summary_before = property(lambda self: self.path / "summary_before.txt")  # torchinfo
     summary_after = property(lambda self: self.path / "summary_after.txt")
     result = property(lambda self: self.path / "result.json")

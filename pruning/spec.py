@@ -30,6 +30,17 @@ from pruning.choices import (
     When,
 )
 from pruning.errors import UserError
+from pruning.requests import (
+    ChangesSpec,
+    EvaluateSpec,
+    InspectSpec,
+    LatencySpec,
+    LookSpec,
+    Parent,
+    PrepareSpec,
+    ScoreSpec,
+    Title,
+)
 from pruning.settings import (
     DataSettings,
     File,
@@ -49,13 +60,17 @@ __all__ = [
     "AuditSpec",
     "Augment",
     "Blocks",
+    "ChangesSpec",
     "Cost",
     "CriterionName",
     "Curve",
     "DataSettings",
     "Device",
+    "EvaluateSpec",
     "FinetuneSpec",
     "InspectSpec",
+    "LatencySpec",
+    "LookSpec",
     "MaskScope",
     "MaskSettings",
     "MaskSpec",
@@ -90,9 +105,6 @@ __all__ = [
     "explain",
     "parse",
 ]
-
-Title = Annotated[str, Field(title="Title", description="What lists call the run.")]
-Parent = Annotated[int, Field(title="Start from", description="Number of the run whose network this one starts from.")]
 
 
 class TrainSpec(Settings):
@@ -237,39 +249,9 @@ class RecipeSpec(Settings):
         return {"name": "", **data} if isinstance(data, dict) else data
 
 
-class ScoreSpec(Settings):
-    """A small request: one criterion's scores of a finished run's network."""
-
-    kind: Literal["score"] = "score"
-    title: Title = ""
-    parent: Parent
-    criterion: CriterionName = Field(CriterionName.L1, title="Criterion", description="How a filter's worth is scored.")
-    score_at: ScoreAt = ScoreAt.LAYER
-    blocks: Blocks = Blocks.INSIDE
-    images: int = Field(
-        256, ge=1, title="Scoring images", description="Training images that criteria which look at data see."
-    )
-
-
-class InspectSpec(Settings):
-    """A small request: trace a fresh network for a data set, and say its layers, parameters and MACs."""
-
-    kind: Literal["inspect"] = "inspect"
-    title: Title = ""
-    data: DataSettings = DataSettings()
-    model: ModelSettings = ModelSettings()
-
-
-class PrepareSpec(Settings):
-    """Download, check and decode a data set, and write its card (classes, counts, sample grid)."""
-
-    kind: Literal["prepare"] = "prepare"
-    title: Title = ""
-    data: DataSettings = DataSettings()
-
-
 Job = TrainSpec | PruneSpec | FinetuneSpec | MaskSpec | ScanSpec | SearchSpec | AuditSpec
-Spec = Job | SweepSpec | RecipeSpec | InspectSpec | PrepareSpec | ScoreSpec
+Request = InspectSpec | PrepareSpec | ScoreSpec | EvaluateSpec | LatencySpec | ChangesSpec | LookSpec
+Spec = Job | SweepSpec | RecipeSpec | Request
 _ADAPTER: TypeAdapter[Spec] = TypeAdapter(Annotated[Spec, Field(discriminator="kind")])
 
 

@@ -7,7 +7,15 @@ from typing import Any
 NETWORK = ("train", "prune", "finetune", "mask")  # kinds that end with a network, so that others can start from them
 LONG = (*NETWORK, "scan", "search", "audit")
 TREES = ("sweep", "recipe")  # many runs under one number: their state is that of their runs
-SMALL = ("inspect", "prepare", "score")  # small requests: left out of lists unless asked for
+SMALL = (
+    "inspect",
+    "prepare",
+    "score",
+    "evaluate",
+    "latency",
+    "changes",
+    "look",
+)  # small requests: left out of lists unless asked for
 
 
 class State(StrEnum):

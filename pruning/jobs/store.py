@@ -57,12 +57,18 @@ class Store:
     ) -> list[Row]:
         """Newest first. Small requests are listed only when `kinds` names them; `search` looks into title and settings."""
         sql = f"""SELECT {COLUMNS} FROM listing
-            WHERE CASE WHEN :kinds IS NULL THEN kind NOT IN ('inspect', 'prepare', 'score')
+            WHERE CASE WHEN :kinds IS NULL THEN kind NOT IN (SELECT value FROM json_each(:small))
                 ELSE kind IN (SELECT value FROM json_each(:kinds)) END
             AND (:states IS NULL OR state IN (SELECT value FROM json_each(:states)))
             AND (:search = '' OR id = :search OR instr(lower(kind || ' ' || title || CASE WHEN :search GLOB '*[^0-9]*' THEN spec ELSE '' END), lower(:search)))
             ORDER BY id DESC LIMIT :limit"""
-        names = {"kinds": _json(kinds), "states": _json(states), "search": search.strip(), "limit": limit}
+        names = {
+            "kinds": _json(kinds),
+            "small": _json(SMALL),
+            "states": _json(states),
+            "search": search.strip(),
+            "limit": limit,
+        }
         with self._open() as database:
             return [_row(found) for found in database.execute(sql, names)]
 
