@@ -46,8 +46,8 @@ def allocate(
 
     `share` of every group (`spread="uniform"`), of all units (`"global"`, or `"sensitivity"`: so that each group alone would
     lose equally much accuracy by its `curves`), of every class of groups with the same structure (`"isomorphic"`), or what
-    scores below the `share`-th quantile of its group (`"percentile"`); `shares` for single groups, on top of `share` or alone
-    (others stay whole); `filters` = n of every group (`"per-layer"`), of all (`"total"`), or per group by name. Groups
+    scores below the `share`-th quantile of its group (`"percentile"`); `shares` of single groups, which no spread then
+    touches, or alone (others stay whole); `filters` = n of every group (`"per-layer"`), of all (`"total"`), or per group by name. Groups
     without scores stay whole. `max_params`, `max_macs`: a budget, which finds the smallest share that meets it.
 
     `protect`: names or patterns of layers whose groups stay whole, whatever else is asked; shares and numbers count over the
@@ -55,11 +55,51 @@ def allocate(
     each group that stays. `round_to`: a cut group keeps a multiple of it (`round_mode` nearest, up, down), which comes last, so
     that a number over all groups is then met only nearly. Raises UserError for what cannot be, and for unknown names.
     """
-    spread, budget = spread or default_spread(share, filters, max_params or max_macs), Budget(max_params, max_macs)
+    budget = Budget(max_params, max_macs)
+    ready = prepared(channels, scores, share=share, shares=shares, filters=filters, normalise=normalise, rounding=rounding,
+                     spread=spread or default_spread(share, filters, max_params or max_macs), floor=floor, ceiling=ceiling,
+                     keep_at_least=keep_at_least, round_to=round_to, round_mode=round_mode, protect=protect,
+                     has_budget=bool(budget), curves=curves)  # fmt: skip
+    kept = solve(channels, ready.sizes, ready.allowed, budget) if budget else ready.sizes(share)
+    keep = {name: best(v, kept[name]) for name, v in ready.vectors.items() if kept[name] < len(v)}
+    return Plan(channels, keep)
+
+
+Sizes = Callable[[float | None], Kept]  # overall share -> units kept, by group
+
+
+@dataclass(frozen=True)
+class Prepared:
+    """A wish that was checked: the scores it is for, what each group may keep, and what an overall share comes to."""
+
+    vectors: Mapping[str, Vector]
+    allowed: Mapping[str, Limits]
+    sizes: Sizes
+
+
+def prepared(
+    channels: ChannelMap,
+    scores: Scores,
+    *,
+    share: float | None,
+    shares: Mapping[str, float] | None,
+    spread: str,
+    filters: Filters,
+    normalise: str,
+    rounding: str,
+    floor: Amount,
+    ceiling: Amount | None,
+    keep_at_least: float,
+    round_to: int,
+    round_mode: str,
+    protect: Iterable[str],
+    has_budget: bool,
+    curves: Curves | None,
+) -> Prepared:
     check(channels, scores, share, shares or {}, filters)
     known("normalise", normalise, Normalise)
     known("rounding", rounding, Rounding)
-    refuse_idle(spread, share, shares, filters, ceiling, has_budget=bool(budget), has_curves=curves is not None)
+    refuse_idle(spread, share, shares, filters, ceiling, has_budget=has_budget, has_curves=curves is not None)
     untouched = protected(channels, protect)
     allowed = limits(channels, floor=floor, ceiling=ceiling, keep_at_least=keep_at_least, round_to=round_to,
                      round_mode=round_mode, protected=untouched)  # fmt: skip
@@ -70,9 +110,7 @@ def allocate(
     }
     refuse_unscored({*named(shares), *named(filters), *named(ceiling)} - {*vectors, *untouched})
     wish = Wish(Spread(spread), shares or {}, filters, normalise, rounding)
-    sizes = sizing(channels, vectors, allowed, wish, curves or {})
-    kept = solve(channels, sizes, allowed, budget) if budget else sizes(share)
-    return Plan(channels, {name: best(v, kept[name]) for name, v in vectors.items() if kept[name] < len(v)})
+    return Prepared(vectors, allowed, sizing(channels, vectors, allowed, wish, curves or {}))
 
 
 @dataclass(frozen=True)
@@ -88,7 +126,7 @@ class Wish:
 
 def sizing(
     channels: ChannelMap, vectors: Mapping[str, Vector], allowed: Mapping[str, Limits], wish: Wish, curves: Curves
-) -> Callable[[float | None], Kept]:
+) -> Sizes:
     """From the overall share to the units that each group keeps, within its limits."""
     normalise = Normalise.NONE if wish.spread is Spread.SENSITIVITY else wish.normalise
     together = [(part, lowest(part, normalise, allowed)) for part in ranked(channels, vectors, wish, curves)]
@@ -98,6 +136,9 @@ def sizing(
         removed = counts(alone, wish, share)
         for part, taken in together:
             removed |= taken(wanted(part, wish, share))
+        removed |= {
+            name: whole(own, len(vectors[name]), wish.rounding) for name, own in wish.shares.items() if name in vectors
+        }
         return {name: allowed[name].kept(len(v) - removed.get(name, 0)) for name, v in vectors.items()}
 
     return sizes
@@ -122,26 +163,25 @@ def refuse_unscanned(names: set[str]) -> None:
 
 def from_settings(channels: ChannelMap, scores: Scores, settings: PruneSettings, curves: Curves | None = None) -> Plan:
     """The plan that a form's settings ask for, but for what needs the network: greedy order, and a budget on latency."""
-    uses_shares = settings.spread in (Spread.UNIFORM, Spread.GROUPS)
-    return allocate(
-        channels,
-        scores,
-        share=settings.share if settings.spread in BY_SHARE else None,
-        shares=settings.shares if uses_shares else None,
-        spread=settings.spread,
-        filters=settings.filters if settings.spread in (Spread.PER_LAYER, Spread.TOTAL) else None,
-        normalise=settings.normalise,
-        rounding=settings.rounding,
-        floor=settings.floor,
-        ceiling=ceiling_of(settings),
-        keep_at_least=settings.keep_at_least,
-        round_to=settings.round_to,
-        round_mode=settings.round_mode,
-        protect=settings.protect,
-        max_params=settings.max_params,
-        max_macs=settings.max_macs,
-        curves=curves,
-    )
+    most = (settings.max_params, settings.max_macs)
+    return allocate(channels, scores, **arguments(settings), max_params=most[0], max_macs=most[1], curves=curves)
+
+
+def ladder(channels: ChannelMap, scores: Scores, settings: PruneSettings, curves: Curves | None = None) -> list[Kept]:
+    """Units that each group keeps at every overall share in whole percent, 0 … 99, whatever share the settings have."""
+    ready = prepared(channels, scores, **arguments(settings), has_budget=False, curves=curves)
+    return [ready.sizes(percent / 100) for percent in range(100)]
+
+
+def arguments(settings: PruneSettings) -> dict[str, Any]:
+    """A form's settings as `allocate` takes them, but for budgets."""
+    same = ("spread", "normalise", "rounding", "floor", "keep_at_least", "round_to", "round_mode", "protect")
+    return {name: getattr(settings, name) for name in same} | {
+        "share": settings.share if settings.spread in BY_SHARE else None,
+        "shares": settings.shares if settings.shares or settings.spread is Spread.GROUPS else None,
+        "filters": settings.filters if settings.spread in (Spread.PER_LAYER, Spread.TOTAL) else None,
+        "ceiling": ceiling_of(settings),
+    }
 
 
 def limits_of(channels: ChannelMap, settings: PruneSettings) -> dict[str, Limits]:
@@ -186,7 +226,7 @@ def counts(vectors: Mapping[str, Vector], wish: Wish, share: float | None) -> di
     if wish.spread is Spread.PERCENTILE:
         return {name: below_quantile(v, share or 0.0) for name, v in vectors.items()}
     overall = share if wish.spread is Spread.UNIFORM else None
-    return {name: whole(wish.shares.get(name, overall), len(v), wish.rounding) for name, v in vectors.items()}
+    return {name: whole(overall, len(v), wish.rounding) for name, v in vectors.items()}
 
 
 def below_quantile(ascending: Vector, share: float) -> int:

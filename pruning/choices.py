@@ -36,7 +36,7 @@ class Device(StrEnum):
 class Spread(StrEnum):
     """How a wish is spread over the groups."""
 
-    UNIFORM = "uniform"  # `share` of every group, `shares` overrides single ones
+    UNIFORM = "uniform"  # `share` of every group; as in all spreads, `shares` overrides single ones
     GROUPS = "groups"  # only the groups named in `shares`, others stay whole
     GLOBAL = "global"  # `share` of all units, lowest scores first
     ISOMORPHIC = "isomorphic"  # `share` of every class of groups with the same structure, lowest scores first
@@ -47,7 +47,7 @@ class Spread(StrEnum):
 
 
 SPREADS = {  # what each removes, and which wishes it reads
-    Spread.UNIFORM: "the same share of every group (reads share, and shares for single groups)",
+    Spread.UNIFORM: "the same share of every group (reads share)",
     Spread.GROUPS: "only of the groups named, others stay whole (reads shares)",
     Spread.GLOBAL: "a share of all filters, the lowest scores first (reads share)",
     Spread.ISOMORPHIC: "a share of every class of alike groups, the lowest scores first (reads share)",

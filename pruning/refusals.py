@@ -42,12 +42,12 @@ def refuse_idle(
     reads = {
         Spread.UNIFORM: has_share or bool(shares) or isinstance(filters, Mapping),
         Spread.GROUPS: share is None and (by_name or ceiling is not None),
-        Spread.GLOBAL: has_share and not shares,
-        Spread.ISOMORPHIC: has_share and not shares,
-        Spread.PERCENTILE: has_share and not shares,
-        Spread.SENSITIVITY: has_share and not shares and has_curves,
-        Spread.PER_LAYER: isinstance(filters, int) and not shares,
-        Spread.TOTAL: isinstance(filters, int) and not shares,
+        Spread.GLOBAL: has_share,
+        Spread.ISOMORPHIC: has_share,
+        Spread.PERCENTILE: has_share,
+        Spread.SENSITIVITY: has_share and has_curves,
+        Spread.PER_LAYER: isinstance(filters, int),
+        Spread.TOTAL: isinstance(filters, int),
     }
     if not reads[Spread(spread)]:
         raise UserError(f"spread={str(spread)!r} does not go with what was given", do=NEEDS[Spread(spread)])
@@ -57,9 +57,9 @@ BUDGET = "Choose uniform, global, isomorphic, percentile or sensitivity."
 NEEDS = {
     Spread.UNIFORM: "Give share=, the share to remove of every group.",
     Spread.GROUPS: "Give shares=, filters= or ceiling=, by group name, and no overall share.",
-    Spread.GLOBAL: "Give share=, the share to remove of all units, and no shares of single groups.",
-    Spread.ISOMORPHIC: "Give share=, the share to remove of every class of groups, and no shares of single groups.",
-    Spread.PERCENTILE: "Give share=, the percentile of every group's scores, and no shares of single groups.",
+    Spread.GLOBAL: "Give share=, the share to remove of all units.",
+    Spread.ISOMORPHIC: "Give share=, the share to remove of every class of groups.",
+    Spread.PERCENTILE: "Give share=, the percentile of every group's scores.",
     Spread.SENSITIVITY: "Give share=, the share to remove of all units, and the curves of a sensitivity scan.",
     Spread.PER_LAYER: "Give filters=, the number to remove of every group.",
     Spread.TOTAL: "Give filters=, the number to remove over all groups.",

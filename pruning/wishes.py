@@ -39,7 +39,7 @@ class PruneSettings(Settings):
     shares: dict[str, Annotated[float, Field(ge=0, lt=1)]] = Field(
         default_factory=dict,
         title="Share per group",
-        description="Group name → share removed, such as conv1=0.3,fc1=0.5; for uniform they override the overall share.",
+        description="Group name → share removed, such as conv1=0.3,fc1=0.5; these groups lose just that, whatever the spread gives the others.",
     )
     filters: int = Field(
         0,

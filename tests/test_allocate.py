@@ -5,7 +5,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from pruning.allocate import allocate, from_settings, whole
+from pruning.allocate import allocate, from_settings, ladder, whole
 from pruning.channels.map import ChannelMap, Group
 from pruning.errors import UserError
 from pruning.plan import Plan
@@ -35,6 +35,18 @@ def test_shares_alone_leave_other_groups_whole() -> None:
 
 def test_shares_override_the_overall_share() -> None:
     assert allocate(CHANNELS, SCORES, share=0.5, shares={"a": 0.0}).kept() == {"a": 4, "b": 5}
+
+
+@pytest.mark.parametrize("spread", ["global", "isomorphic", "percentile"])
+def test_a_group_with_a_share_of_its_own_leaves_the_others_as_they_were(spread) -> None:
+    others = allocate(CHANNELS, SCORES, share=0.5, spread=spread).kept()
+    assert allocate(CHANNELS, SCORES, share=0.5, spread=spread, shares={"a": 0.25}).kept() == others | {"a": 3}
+
+
+@given(st.integers(0, 99), st.sampled_from(["uniform", "global", "isomorphic", "percentile"]), st.sampled_from([1, 4]))
+def test_the_ladder_holds_the_plan_of_every_share(percent, spread, multiple) -> None:
+    wish = PruneSettings(spread=spread, share=percent / 100, round_to=multiple, floor=2)
+    assert ladder(CHANNELS, SCORES, wish)[percent] == from_settings(CHANNELS, SCORES, wish).kept()
 
 
 def test_global_compares_normalised_scores_over_all_groups() -> None:

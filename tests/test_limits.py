@@ -161,7 +161,7 @@ def test_a_name_that_protects_nothing_is_told_with_close_ones(wish: dict, messag
         ({"round_mode": "sideways"}, "round_mode='sideways' is not one of nearest, up, down"),
         ({"keep_at_least": 1}, r"keep_at_least=1 is not in \[0, 1\)"),
         ({"keep_at_least": -0.1}, r"keep_at_least=-0.1 is not in"),
-        ({"spread": "isomorphic", "shares": {"a": 0.3}}, "spread='isomorphic' does not go with"),
+        ({"spread": "groups", "shares": {"a": 0.3}}, "spread='groups' does not go with"),
     ],
 )
 def test_limits_that_cannot_be_are_told_in_a_sentence(wish: dict, message: str) -> None:
