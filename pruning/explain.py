@@ -20,6 +20,7 @@ from pruning.errors import UserError
 from pruning.report import Report
 from pruning.run import Run, write_atomic, write_json
 from pruning.spec import Augment, Blocks, CriterionName, PruneSettings
+from pruning.tiles import packed, tiles
 
 BATCH = 32
 MOST_MACS = 10**12  # of a forward pass over the scoring images that Explore can wait for: 64 images of VGG-16
@@ -45,11 +46,15 @@ Data = Callable[[int], Iterable[Batch]]  # so many images
 
 
 def explain(model: nn.Module, input_shape: tuple[int, ...], run: Run, report: Report, data: Data | None = None) -> None:
-    """Write channels and scores, also for whole blocks where the network has some.
+    """Write channels, pictures of filters and scores, also for whole blocks where the network has some.
 
     Criteria that look at more than weights are left for later when there is no `data`; costly ones until they are asked for.
     """
     maps = maps_of(model, input_shape)
+    pictures = {
+        f"{blocks}/{name}": tile for blocks, whole in maps.items() for name, tile in tiles(model, whole).items()
+    }
+    write_atomic(run.filters, packed(pictures))
     if Blocks.WHOLE in maps:
         write_atomic(run.channels_whole, maps[Blocks.WHOLE].to_json())
     write_atomic(run.channels, maps[Blocks.INSIDE].to_json())  # last: it is what pages wait for

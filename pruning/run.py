@@ -65,7 +65,7 @@ class Run:
     search = property(lambda self: self.path / "search.json")  # trials of a search and their Pareto front
     audit = property(lambda self: self.path / "audit.json")  # criteria against the ablation oracle
     ablation = property(lambda self: self.path / "ablation.jsonl")  # the loss without each filter, as it is found
-    filters = property(lambda self: self.path / "filters.npz")  # a small picture of every filter, by group
+    filters = property(lambda self: self.path / "filters.npz")  # a small picture of every filter, by "inside/conv1"
     evaluated = property(lambda self: self.path / "evaluated.json")  # what a plan's cut really left
     latency = property(lambda self: self.path / "latency.json")  # times of the layers at many widths
     changes = property(lambda self: self.path / "changes.json")  # dense beside pruned on the same images

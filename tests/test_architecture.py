@@ -33,6 +33,8 @@ LAYERS = [  # a module may import from its own line and the lines above it
         "pruning.jobs.trees",
         "pruning.jobs.submit",
         "pruning.jobs.database",
+        "pruning.jobs.notes",
+        "pruning.jobs.trash",
         "pruning.jobs.store",
     ),
     (
@@ -63,6 +65,7 @@ LAYERS = [  # a module may import from its own line and the lines above it
     (
         "pruning.train",
         "pruning.explain",
+        "pruning.tiles",
         "pruning.timing",
         "pruning.masks",
         "pruning.sensitivity",
