@@ -1,0 +1,75 @@
+"""Evaluate now: a plan cut for real, counted and measured; the warm process keeps what the next request needs."""
+
+import json
+
+import pytest
+
+from pruning.channels.map import ChannelMap
+from pruning.jobs.store import Store
+from pruning.jobs.worker import work
+from pruning.kinds import warm
+from pruning.plan import Plan
+from pruning.run import Run, read_json, read_lines
+from pruning.spec import DataSettings, EvaluateSpec, ModelSettings, ScanSettings, ScanSpec, TrainSettings, TrainSpec
+
+IRIS, MLP = DataSettings(name="iris"), ModelSettings(name="iris-mlp")
+
+
+def done(spec) -> Run:
+    run = Run.of(Store(Run.of(1).path.parent).submit(spec))
+    work(run, 1)
+    return run
+
+
+@pytest.fixture
+def parent() -> Run:
+    return done(TrainSpec(data=IRIS, model=MLP, training=TrainSettings(epochs=20, batch_size=8)))
+
+
+def plan_of(run: Run, share: float) -> Plan:
+    channels = ChannelMap.from_json(run.channels.read_text())
+    return Plan(channels, {g.name: tuple(range(max(1, round(g.units * (1 - share))))) for g in channels.groups})
+
+
+def evaluated(run: Run, plan: Plan, images: int = 0) -> dict:
+    answer = done(EvaluateSpec(parent=run.number, plan=json.loads(plan.to_json()), images=images))
+    assert read_json(answer.status)["state"] == "succeeded", read_json(answer.status)
+    return read_json(answer.evaluated)
+
+
+def test_a_confirmed_plan_has_the_counts_of_its_formulas_and_a_proof(parent):
+    plan = plan_of(parent, 0.5)
+    found, told = evaluated(parent, plan), plan.counts()
+    assert (found["params"], found["macs"], found["bytes"]) == (told.params, told.macs, told.bytes)
+    assert found["kept"] == plan.kept()
+    assert found["verified"] < 1e-9
+    assert "accuracy" not in found
+
+
+def test_accuracy_is_that_of_a_scan_on_the_same_images(parent):
+    scanned = read_json(done(ScanSpec(parent=parent.number, scan=ScanSettings(images=10))).scan)
+    found = evaluated(parent, plan_of(parent, 0), images=10)
+    assert found["accuracy"] == pytest.approx(found["dense_accuracy"])
+    assert found["accuracy"] == pytest.approx(scanned["dense"]["accuracy"])
+    assert found["loss"] == pytest.approx(scanned["dense"]["loss"], rel=1e-4)
+    assert (found["images"], len(found["folds"])) == (10, 8)
+
+
+def test_a_plan_for_another_network_is_refused_in_one_sentence(parent):
+    answer = done(EvaluateSpec(parent=parent.number, plan={"units": {"else": 3}, "keep": {}}))
+    assert "another network" in read_json(answer.status)["error"]["what"]
+    assert not read_lines(answer.metrics)
+
+
+def test_networks_and_maps_are_kept_until_their_file_changes(parent):
+    first, channels = warm.network(parent), warm.channels(parent)
+    assert warm.network(parent) is first
+    assert warm.channels(parent) is channels
+    parent.model.touch()
+    assert warm.network(parent) is not first
+
+
+def test_an_evaluation_leaves_the_kept_network_as_it_was(parent):
+    before = {name: tensor.clone() for name, tensor in warm.network(parent).state_dict().items()}
+    evaluated(parent, plan_of(parent, 0.5), images=20)
+    assert all(tensor.equal(before[name]) for name, tensor in warm.network(parent).state_dict().items())
