@@ -9,6 +9,7 @@ import pytest
 
 from pruning.errors import UserError
 from pruning.jobs.database import VERSION
+from pruning.jobs.notes import tidy
 from pruning.jobs.repair import repair
 from pruning.jobs.store import LONG, SMALL, Row, State, Store
 from pruning.run import Run, read_json, write_json
@@ -326,15 +327,141 @@ def test_repair_knows_the_runs_of_a_tree_from_their_folders(store, monkeypatch):
     assert [(r.id, r.parent) for r in store.children(row.id)] == [(r.id, r.parent) for r in runs]
 
 
-def test_a_list_from_before_there_were_recipes_is_brought_up_to_date(store):
-    store.submit(TrainSpec(title="old"))
+def made_by_version(store: Store, version: int) -> None:
+    """Bring the list back to what an older version of the project made."""
     with sqlite3.connect(store.folder / "jobs.db") as database:
         database.execute("DROP VIEW listing")
+        for column in ("tags", "note", "starred", "trashed"):
+            database.execute(f"ALTER TABLE runs DROP COLUMN {column}")
         database.execute("CREATE VIEW listing AS SELECT 1 AS id")
-        database.execute("PRAGMA user_version = 1")
+        database.execute(f"PRAGMA user_version = {version}")
     database.close()
+
+
+@pytest.mark.parametrize("version", [1, 2])
+def test_a_list_of_an_older_version_is_brought_up_to_date(store, version):
+    store.submit(TrainSpec(title="old"))
+    made_by_version(store, version)
     row, _ = recipe(store)
     store.cancel(row.id)
-    assert [r.title for r in store.rows() if r.id == 1] == ["old"]
+    store.annotate(1, tags=("kept",))
+    assert [(r.title, r.tags, r.starred, r.trashed) for r in store.rows() if r.id == 1] == [
+        ("old", ("kept",), False, None)
+    ]
     assert store.row(row.id).state is State.CANCELLED
-    assert VERSION == 2
+    assert VERSION == 3
+
+
+def test_what_is_said_of_a_run_stands_in_its_folder_and_its_spec_stays(store):
+    number = store.submit(TrainSpec(title="given"))
+    store.annotate(number, title="mine", tags=("b", "a"), note="two\nlines", starred=True)
+    row = store.row(number)
+    assert (row.title, row.given_title, row.tags, row.note, row.starred) == (
+        "mine",
+        "given",
+        ("b", "a"),
+        "two\nlines",
+        True,
+    )
+    assert read_json(Run.of(number).notes) == {
+        "title": "mine",
+        "tags": ["a", "b"],
+        "note": "two\nlines",
+        "starred": True,
+    }
+    assert parse(row.spec) == TrainSpec(title="given")
+    store.annotate(number, title="", tags=(), note="", starred=False)
+    assert store.row(number).title == "given"
+    assert not Run.of(number).notes.exists()
+
+
+def test_a_note_that_is_too_long_is_refused_and_the_old_one_stays(store):
+    number = store.submit(TrainSpec())
+    store.annotate(number, note="short")
+    with pytest.raises(UserError, match="at most 20,000 characters; this one has 20,001"):
+        store.annotate(number, note="x" * 20_001)
+    assert store.row(number).note == "short"
+
+
+def test_tags_are_told_apart_by_letters_not_by_case_or_spaces():
+    assert tidy([" best  of all", "Best of All", "", "a"]) == ("a", "Best of All")
+
+
+def test_a_run_in_the_trash_is_in_no_list_until_it_is_restored(store):
+    first, second = store.submit(TrainSpec()), store.submit(TrainSpec())
+    store.discard([first])
+    assert [row.id for row in store.rows()] == [second]
+    assert [row.id for row in store.rows(trash=True)] == [first]
+    assert store.row(first).state is State.CANCELLED  # it waited
+    with pytest.raises(UserError, match="Run 1 is in the trash"):
+        store.submit(PruneSpec(parent=first))
+    with pytest.raises(UserError, match="in the trash"):
+        store.retry(first)
+    assert store.restore(first) == [first]
+    assert [row.id for row in store.rows()] == [second, first]
+
+
+def test_a_run_at_work_is_not_trashed(store):
+    store.submit_chain([TrainSpec(), TrainSpec()])
+    store.claim(LONG)
+    with pytest.raises(UserError, match=r"^Run 1 is still running\.$"):
+        store.discard([1, 2])
+    assert store.rows(trash=True) == []
+
+
+def test_what_others_start_from_is_trashed_only_along_with_them(store):
+    row = sweep(store)
+    with pytest.raises(UserError, match="Run 1 stays: runs 2, 3 and 4 start from it"):
+        store.discard([1])
+    store.discard([1, row.id])
+    assert [r.id for r in store.rows(trash=True)] == [4, 3, 2, 1]
+
+
+def test_a_restored_run_brings_back_its_tree_and_what_it_starts_from(store):
+    row = sweep(store)
+    store.discard([3])
+    store.discard([row.id])
+    store.discard([1])
+    assert sorted(store.restore(4)) == [1, 2, 4]  # 3 went on its own, before
+    assert store.restore(3) == [3]
+
+
+def test_only_what_is_in_the_trash_is_deleted_for_good_and_children_first(store):
+    first, second = store.submit_chain([TrainSpec(), PruneSpec(parent=0)])
+    with pytest.raises(UserError, match="Run 2 is not in the trash"):
+        store.delete([second])
+    store.discard([first, second])
+    with pytest.raises(UserError, match="Run 1 stays: run 2 starts from it"):
+        store.delete([first])
+    asked = store.submit(InspectSpec())
+    store.delete([first, second])
+    assert store.rows(trash=True) == []
+    assert not list(store.folder.glob("0*/*"))
+    assert store.row(asked)
+    assert store.submit(TrainSpec()) == 3  # a link to run 1 never shows another run
+
+
+def test_repair_knows_what_was_said_of_runs_and_which_are_in_the_trash(store):
+    for spec in (TrainSpec(title="one"), TrainSpec(title="two"), TrainSpec()):
+        store.submit(spec)
+    store.annotate(1, title="first", tags=("a",), note="n", starred=True)
+    store.discard([2])
+    Run.of(3).notes.write_text("{ damaged")
+    for file in store.folder.glob("jobs.db*"):
+        file.unlink()
+    assert repair(store) == 3
+    row = store.row(1)
+    assert (row.title, row.tags, row.note, row.starred) == ("first", ("a",), "n", True)
+    assert [r.id for r in store.rows(trash=True)] == [2]
+
+
+def test_a_trashed_run_is_known_to_repair(store):
+    store.submit(TrainSpec())
+    store.discard([1])
+    assert repair(store) == 0
+
+
+def test_lists_are_searched_by_tag_and_note(store):
+    for tag, note in (("paper", ""), ("", "of the paper")):
+        store.annotate(store.submit(TrainSpec()), tags=[tag] * bool(tag), note=note)
+    assert [row.id for row in store.rows(search="PAPER")] == [2, 1]

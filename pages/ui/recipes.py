@@ -80,7 +80,7 @@ def wish_of(row: Row) -> RecipeSpec:
 def tables(card: Card, row: Row | None, *, into: Sequence[Any] = (st, st)) -> None:
     """Counts with ticks, accuracies over the seeds, each into its own place; of no tree yet, what is expected."""
     wish = None if row is None else wish_of(row)
-    found = ended(wish, {r.title: Run.of(r.id) for r in state.store().children(row.id)}) if wish and row else {}
+    found = ended(wish, {r.given_title: Run.of(r.id) for r in state.store().children(row.id)}) if wish and row else {}
     into[0].markdown(count_table(counts(card, found)))
     told = accuracies(card, found)
     if told:

@@ -7,16 +7,23 @@ from pathlib import Path
 from pruning.errors import UserError
 
 DATABASE = "jobs.db"
-VERSION = 2  # 1: only sweeps were trees
+VERSION = 3  # 1: only sweeps were trees; 2: nothing was said of runs
 WAIT = 10.0  # seconds for another writer to finish
 TABLES = """
 CREATE TABLE runs (
     id INTEGER PRIMARY KEY AUTOINCREMENT, kind TEXT NOT NULL, title TEXT NOT NULL, spec TEXT NOT NULL,
     parent INTEGER, sweep INTEGER, state TEXT NOT NULL, attempt INTEGER NOT NULL DEFAULT 0,
     created REAL NOT NULL, started REAL, ended REAL, summary TEXT NOT NULL DEFAULT '{}', error TEXT,
-    lost INTEGER NOT NULL DEFAULT 0, not_before REAL NOT NULL DEFAULT 0);
+    lost INTEGER NOT NULL DEFAULT 0, not_before REAL NOT NULL DEFAULT 0,
+    tags TEXT NOT NULL DEFAULT '[]', note TEXT NOT NULL DEFAULT '', starred INTEGER NOT NULL DEFAULT 0, trashed REAL);
 CREATE INDEX unfinished ON runs (state) WHERE state IN ('queued', 'running', 'cancelling');
 CREATE INDEX of_sweep ON runs (sweep) WHERE sweep IS NOT NULL;
+"""
+SINCE_2 = """
+ALTER TABLE runs ADD COLUMN tags TEXT NOT NULL DEFAULT '[]';
+ALTER TABLE runs ADD COLUMN note TEXT NOT NULL DEFAULT '';
+ALTER TABLE runs ADD COLUMN starred INTEGER NOT NULL DEFAULT 0;
+ALTER TABLE runs ADD COLUMN trashed REAL;
 """
 # A tree's own state (`sweep` names the tree of a run) is never written: the view derives it from its runs.
 VIEW = """
@@ -37,7 +44,8 @@ SELECT r.id, r.kind, r.title, r.spec, r.parent, r.sweep,
         ELSE json_object('runs', n, 'finished', finished, 'failed', failed, 'cancelled', cancelled) END AS summary,
     CASE WHEN n IS NULL THEN r.error WHEN finished = n AND failed
         THEN json_object('what', failed || ' of ' || n || ' runs failed.', 'do', 'Open them to see why, or retry.')
-        END AS error
+        END AS error,
+    r.tags, r.note, r.starred, r.trashed
 FROM runs r LEFT JOIN trees t ON t.id = r.id
 """
 
@@ -58,11 +66,11 @@ def _version(database: sqlite3.Connection) -> int:
 
 
 def _upgrade(database: sqlite3.Connection) -> None:
-    """Make the tables where there are none, and the view anew."""
+    """Make the tables where there are none, add the columns that older ones lack, and make the view anew."""
     database.execute("PRAGMA journal_mode = WAL")
     database.execute("BEGIN IMMEDIATE")
     found = _version(database)  # another process may have been faster
-    statements = (TABLES if found == 0 else "") + (VIEW if found < VERSION else "")
+    statements = (TABLES if found == 0 else SINCE_2 if found < 3 else "") + (VIEW if found < VERSION else "")
     for statement in filter(None, map(str.strip, statements.split(";\n"))):
         database.execute(statement)
     if statements:

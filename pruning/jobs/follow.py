@@ -93,6 +93,6 @@ def answer(row: Row) -> list[str]:
 
 
 def came_of(row: Row, wish: RecipeSpec) -> list[str]:
-    card, runs = recipes.card_of(wish.name), {run.title: Run.of(run.id) for run in Store(home()).children(row.id)}
+    card, runs = recipes.card_of(wish.name), {run.given_title: Run.of(run.id) for run in Store(home()).children(row.id)}
     found = outcome_of.ended(wish, runs)
     return checked(outcome_of.counts(card, found), outcome_of.accuracies(card, found), short=recipes.is_short(wish))

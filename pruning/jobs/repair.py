@@ -9,6 +9,7 @@ from pathlib import Path
 from typing import Any
 
 from pruning.errors import UserError
+from pruning.jobs import notes
 from pruning.jobs.database import DATABASE, connect, explained
 from pruning.jobs.row import LONG, SMALL, TREES
 from pruning.jobs.store import State, Store
@@ -22,7 +23,7 @@ def repair(store: Store) -> int:
     """Add a row for every run folder without one; a damaged database is set aside first. Returns how many were added."""
     store.folder.mkdir(parents=True, exist_ok=True)
     set_aside_if_damaged(store.folder)
-    known = {row.id for row in store.rows((*LONG, *TREES, *SMALL), limit=-1)}
+    known = {row.id for trash in (False, True) for row in store.rows((*LONG, *TREES, *SMALL), limit=-1, trash=trash)}
     specs = {number: spec for number, spec in specifications(store.folder) if number not in known}
     runs = {number: Run(store.folder / f"{number:05d}") for number in specs}
     trees = dict(memberships(specs)) | dict(noted(runs))
@@ -76,10 +77,11 @@ def record(run: Run, spec: Spec, tree: int | None) -> dict[str, Any]:
     ended = status.get("attempt") == attempt and status.get("state") in ("succeeded", "failed", "cancelled")
     state = State(status["state"]) if ended else State.RUNNING if attempt else State.CANCELLED
     error = status.get("error") if attempt else INTERRUPTED
+    said = notes.read(run)
     return {
         "id": run.number,
         "kind": spec.kind,
-        "title": spec.title,
+        "title": said.title or spec.title,
         "spec": spec.model_dump_json(),
         "parent": getattr(spec, "parent", None),
         "sweep": tree,
@@ -90,4 +92,8 @@ def record(run: Run, spec: Spec, tree: int | None) -> dict[str, Any]:
         "ended": status["time"] if ended else None,
         "summary": json.dumps(read_json(run.result, {})),
         "error": json.dumps(error) if error else None,
+        "tags": json.dumps(said.tags),
+        "note": said.note,
+        "starred": said.starred,
+        "trashed": said.trashed,
     }

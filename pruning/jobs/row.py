@@ -1,5 +1,6 @@
 """One run as the list of jobs tells it: its kind, its state, how it ended."""
 
+import json
 from dataclasses import dataclass
 from enum import StrEnum, auto
 from typing import Any
@@ -46,3 +47,12 @@ class Row:
     ended: float | None
     summary: dict[str, Any]  # result.json; of a tree: how many runs are finished, failed, cancelled
     error: dict[str, Any] | None  # {"what", "do", "traceback"}
+    tags: tuple[str, ...] = ()
+    note: str = ""
+    starred: bool = False
+    trashed: float | None = None  # seconds since the epoch when it went to the trash
+
+    @property
+    def given_title(self) -> str:
+        """The title that it was queued with: by it a tree knows its runs, whatever they are called since."""
+        return str(json.loads(self.spec).get("title", ""))

@@ -11,6 +11,7 @@ from pathlib import Path
 from typing import Any
 
 from pruning.errors import UserError
+from pruning.jobs import notes, trash
 from pruning.jobs.database import connect, explained
 from pruning.jobs.row import LONG, NETWORK, SMALL, TREES, Row, State
 from pruning.jobs.submit import insert, name_data_folder
@@ -54,19 +55,24 @@ class Store:
         states: Sequence[State] | None = None,
         limit: int = 100,
         search: str = "",
+        trash: bool = False,
     ) -> list[Row]:
-        """Newest first. Small requests are listed only when `kinds` names them; `search` looks into title and settings."""
+        """Newest first, without the trash, or the trash alone. Small requests are listed only when `kinds` names them.
+
+        `search` looks into title, settings, tags and note.
+        """
         sql = f"""SELECT {COLUMNS} FROM listing
-            WHERE CASE WHEN :kinds IS NULL THEN kind NOT IN (SELECT value FROM json_each(:small))
+            WHERE (trashed IS NOT NULL) = :trash AND CASE WHEN :kinds IS NULL THEN kind NOT IN (SELECT value FROM json_each(:small))
                 ELSE kind IN (SELECT value FROM json_each(:kinds)) END
             AND (:states IS NULL OR state IN (SELECT value FROM json_each(:states)))
-            AND (:search = '' OR id = :search OR instr(lower(kind || ' ' || title || CASE WHEN :search GLOB '*[^0-9]*' THEN spec ELSE '' END), lower(:search)))
+            AND (:search = '' OR id = :search OR instr(lower(kind || ' ' || title || ' ' || tags || ' ' || note || CASE WHEN :search GLOB '*[^0-9]*' THEN spec ELSE '' END), lower(:search)))
             ORDER BY id DESC LIMIT :limit"""
         names = {
             "kinds": _json(kinds),
             "small": _json(SMALL),
             "states": _json(states),
             "search": search.strip(),
+            "trash": trash,
             "limit": limit,
         }
         with self._open() as database:
@@ -74,8 +80,8 @@ class Store:
 
     def children(self, number: int) -> list[Row]:
         """The runs of a tree, or those that start from run `number`, oldest first; those of another tree stand on its page."""
-        sql = f"""SELECT {COLUMNS} FROM listing WHERE sweep = :id OR (parent = :id
-            AND (sweep IS NULL OR sweep = (SELECT sweep FROM runs WHERE id = :id))) ORDER BY id"""
+        sql = f"""SELECT {COLUMNS} FROM listing WHERE trashed IS NULL AND (sweep = :id OR (parent = :id
+            AND (sweep IS NULL OR sweep = (SELECT sweep FROM runs WHERE id = :id)))) ORDER BY id"""
         with self._open() as database:
             return [_row(found) for found in database.execute(sql, {"id": number})]
 
@@ -94,9 +100,11 @@ class Store:
 
     def retry(self, number: int) -> None:
         """Queue a failed or cancelled run again (of a tree: those of its runs); it resumes from its checkpoints."""
-        state = self.row(number).state
-        if state not in (State.FAILED, State.CANCELLED):
-            raise UserError(f"Run {number} is {state}: only failed or cancelled runs can be retried.")
+        row = self.row(number)
+        if row.trashed:
+            raise UserError(f"Run {number} is in the trash.", do="Restore it on the Runs page first.")
+        if row.state not in (State.FAILED, State.CANCELLED):
+            raise UserError(f"Run {number} is {row.state}: only failed or cancelled runs can be retried.")
         self._write(
             "UPDATE runs SET state = 'queued', error = NULL, ended = NULL, lost = 0, not_before = 0 "
             "WHERE state IN ('failed', 'cancelled') AND kind NOT IN ('sweep', 'recipe') AND ? IN (id, sweep)",
@@ -106,6 +114,32 @@ class Store:
             for row in (self.row(number), *self.children(number)):
                 if row.id == number or row.sweep == number:
                     name_data_folder(Run(self.folder / f"{row.id:05d}"), row.sweep)
+
+    def annotate(self, number: int, **changes: Any) -> None:
+        """Say something of a run: title ("": the given one), tags, note, starred. Raises UserError for a text too long."""
+        with self._open("BEGIN IMMEDIATE") as database:
+            notes.annotate(database, self.folder, number, changes)
+            database.execute("COMMIT")
+
+    def discard(self, numbers: Sequence[int]) -> None:
+        """Move runs to the trash, all or none; raises UserError for one at work, and for one that others start from."""
+        with self._open("BEGIN IMMEDIATE") as database:
+            trash.discard(database, self.folder, numbers)
+            database.execute("COMMIT")
+
+    def restore(self, number: int) -> list[int]:
+        """Take a run out of the trash with its tree and what they start from; returns all numbers."""
+        with self._open("BEGIN IMMEDIATE") as database:
+            back = trash.restore(database, self.folder, number)
+            database.execute("COMMIT")
+        return back
+
+    def delete(self, numbers: Sequence[int]) -> None:
+        """Delete runs of the trash for good, files and all; raises UserError for others, and where one there starts from it."""
+        with self._open("BEGIN IMMEDIATE") as database:
+            gone = trash.delete(database, numbers)
+            database.execute("COMMIT")
+        trash.empty_folders(self.folder, gone)
 
     def active(self, kinds: Sequence[str]) -> list[Row]:
         """The rows that a worker is at."""
@@ -153,8 +187,8 @@ class Store:
     def add(self, rows: Sequence[dict[str, Any]]) -> int:
         """Insert whole rows whose numbers the database does not know yet; returns how many."""
         sql = """INSERT OR IGNORE INTO runs (id, kind, title, spec, parent, sweep, state, attempt, created, started, ended,
-            summary, error) VALUES (:id, :kind, :title, :spec, :parent, :sweep, :state, :attempt, :created, :started,
-            :ended, :summary, :error)"""
+            summary, error, tags, note, starred, trashed) VALUES (:id, :kind, :title, :spec, :parent, :sweep, :state, :attempt,
+            :created, :started, :ended, :summary, :error, :tags, :note, :starred, :trashed)"""
         with self._open("BEGIN IMMEDIATE") as database:
             made = sum(database.execute(sql, row).rowcount for row in rows)
             database.execute("COMMIT")
@@ -179,7 +213,8 @@ class Store:
 def _row(found: tuple[Any, ...]) -> Row:
     values = dict(zip(Row.__annotations__, found, strict=True))
     error = json.loads(values["error"]) if values["error"] else None
-    return Row(**values | {"state": State(values["state"]), "summary": json.loads(values["summary"]), "error": error})
+    read = {"summary": json.loads(values["summary"]), "error": error, "tags": tuple(json.loads(values["tags"]))}
+    return Row(**values | read | {"state": State(values["state"]), "starred": bool(values["starred"])})
 
 
 def _json(names: Sequence[str] | None) -> str | None:

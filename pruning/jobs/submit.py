@@ -43,11 +43,13 @@ def _check_parent(database: sqlite3.Connection, spec: Spec) -> None:
     parent = getattr(spec, "parent", None)
     if parent is None:
         return
-    found = database.execute("SELECT kind, state FROM runs WHERE id = ?", (parent,)).fetchone()
+    found = database.execute("SELECT kind, state, trashed FROM runs WHERE id = ?", (parent,)).fetchone()
     if found is None:
         raise UserError(f"Run {parent} does not exist.", do="Choose one of the runs in the list.")
     if found[0] not in NETWORK:
         raise UserError(f"Run {parent} is of kind {found[0]}: it has no network to start from.", do="Choose another.")
+    if found[2] is not None:
+        raise UserError(f"Run {parent} is in the trash.", do="Restore it on the Runs page first.")
     if found[1] in (State.FAILED, State.CANCELLED):
         how = "failed" if found[1] == State.FAILED else "was cancelled"
         raise UserError(f"Run {parent} {how}: there is no network to start from.", do=f"Retry run {parent} first.")
