@@ -68,13 +68,26 @@ class LatencySpec(Settings):
     )
 
 
+Against = Annotated[
+    Literal["parent", "training"],
+    Field(title="Compare with", description="The network that the run started from, or the one first trained."),
+]
+
+
 class ChangesSpec(Settings):
     """A small request: the dense and the pruned network on the same test images, and what differs."""
 
     kind: Literal["changes"] = "changes"
     title: Title = ""
     parent: Parent
-    images: int = Field(1000, ge=1, title="Test images", description="Images that both networks look at.")
+    against: Against = "parent"
+    images: int = Field(
+        1000,
+        ge=1,
+        title="Test images",
+        description="How many of the test images both networks look at, drawn so that every class keeps its share.",
+    )
+    seed: int = Field(0, ge=0, title="Seed", description="Seed of that draw.")
 
 
 class LookSpec(Settings):
@@ -83,8 +96,16 @@ class LookSpec(Settings):
     kind: Literal["look"] = "look"
     title: Title = ""
     parent: Parent
-    image: int = Field(0, ge=0, title="Test image", description="Which of the test images.")
+    against: Against = "parent"
+    image: int = Field(
+        0, ge=0, title="Test image", description="Number of the test image, from 0, in the order of the data set."
+    )
     file: File = Field("", title="Own image", description="An image file to look at instead.")
+    invert: bool = Field(
+        False,
+        title="Invert brightness",
+        description="For an image of your own that is dark on white where the data set's are bright on black.",
+    )
     layer: str = Field(
         "", title="Layer", description="Layer whose feature maps are shown; empty takes the first one cut."
     )
