@@ -359,7 +359,7 @@ def test_what_is_said_of_a_run_stands_in_its_folder_and_its_spec_stays(store):
     assert (row.title, row.given_title, row.tags, row.note, row.starred) == (
         "mine",
         "given",
-        ("b", "a"),
+        ("a", "b"),
         "two\nlines",
         True,
     )

@@ -117,8 +117,15 @@ def specification(kind: str, arguments: list[str]) -> Spec:
         raise UserError(in_words(str(error)), do=meant(kind, str(error))) from error
     if "parent" in SPECS[kind].model_fields and "parent" not in given:
         raise UserError("--parent is missing.", do="Name the run to start from: --parent RUN.")
-    spec = parse({**given, "kind": kind})
+    spec = parse({**dict(completed(kind, given)), "kind": kind})
     return recipes.titled(spec) if isinstance(spec, RecipeSpec) else spec
+
+
+def completed(kind: str, given: dict[str, Any]) -> Iterator[tuple[str, Any]]:
+    """A part of which some fields are given has the others as --help says, not as the part has them elsewhere."""
+    for name, value in given.items():
+        usual = SPECS[kind].model_fields[name].default
+        yield name, {**usual.model_dump(), **value} if isinstance(usual, BaseModel) else value
 
 
 def named(kind: str, arguments: list[str]) -> list[str]:
