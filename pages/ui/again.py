@@ -4,7 +4,8 @@ from typing import Any
 
 import streamlit as st
 
-from pages.ui import cards, forms, shares, state
+from pages.ui import cards, forms, state
+from pages.ui.explorer import setting
 from pages.ui.wish import WAYS
 from pruning.amounts import written
 from pruning.jobs.store import Row
@@ -84,11 +85,13 @@ def trained(spec: TrainSpec) -> None:
 def pruned(spec: PruneSpec) -> None:
     wish = spec.pruning
     fill(prune=wish, tune=spec.finetune, **{"tune-schedule": spec.schedule})
-    st.session_state.update({"criterion": wish.criterion, "spread": wish.spread, "share": wish.share,
+    st.session_state.update({"criterion": wish.criterion, "spread": wish.spread,
                              "filters": wish.filters, "blocks": wish.blocks, "tune-recalibrate_images": wish.recalibrate_images,
                              "by": WAYS[wish.has_budget],
-                             shares.key(spec.parent, wish.blocks): dict(wish.shares),
                              "prune-title": spec.title})  # fmt: skip
+    whole = state.channels(spec.parent, wish.blocks)
+    if whole is not None:
+        setting.put(spec.parent, wish, whole)
 
 
 def fill(**parts: Settings) -> None:

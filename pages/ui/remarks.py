@@ -5,12 +5,12 @@ from collections.abc import Mapping, Sequence
 import streamlit as st
 
 from pages.ui import cards, words
-from pages.ui.shares import PAGE
 from pruning import proof
 from pruning.channels.map import ChannelMap, Group
 from pruning.protect import REASON
 
 Row = tuple[str, int, str]  # layer, units, why
+PAGE = 12  # layers that a table lists one by one
 
 
 def name(group: Group) -> str:

@@ -47,7 +47,7 @@ def amount(start: PruneSettings, spread: Spread, whole: ChannelMap, last: Any) -
         return {"filters": forms.field(start, "filters", "filters")}
     way = last.segmented_control("How much", WAYS, default=WAYS[0], required=True, key="by", bind="query-params",
                                  help="A share of the filters, or the smallest share with which the network costs at most what you say.")  # fmt: skip
-    return budget(start, whole) if way == BUDGET else {"share": forms.field(start, "share", "share")}
+    return budget(start, whole) if way == BUDGET else {}  # the live element has the share
 
 
 def budget(start: PruneSettings, whole: ChannelMap) -> dict[str, Any]:

@@ -1,0 +1,101 @@
+"""Settings to begin with: what a budget, another criterion, a scan or an earlier run keeps of each group."""
+
+from collections.abc import Callable, Iterator, Mapping
+from typing import Any
+
+from pages.ui import cards, state, words
+from pages.ui.series import CRITERIA
+from pruning.allocate import Scores, from_settings, ladder
+from pruning.channels.map import ChannelMap
+from pruning.criterion_cards import CARDS, Family
+from pruning.curves import Curves
+from pruning.errors import UserError
+from pruning.jobs.store import Row
+from pruning.spec import PruneSettings, PruneSpec, Spread
+
+Kept = Mapping[str, int]
+Accuracy = Callable[[Kept], float]  # as a scan foretells it
+Preset = tuple[str, str, Kept]  # name, hint, units kept by group
+RUNS = 8  # earlier runs that are offered, newest first
+SCORED = 4  # other criteria that are
+LOSSES = (0.01, 0.03)  # of accuracy
+BY_CHANCE = [str(name) for name, card in CARDS.items() if card.family is Family.CONTROL]
+
+
+def presets(
+    row: Row,
+    whole: ChannelMap,
+    scored: Mapping[str, Any],
+    wish: PruneSettings,
+    curves: Curves | None,
+    accuracy: Accuracy | None,
+) -> list[dict[str, Any]]:
+    """All that can be had for this network, as the live element takes them."""
+    mine: Scores = scored.get(wish.criterion, {})
+    found = [
+        *by_budget(whole, mine, wish),
+        *by_scan(whole, mine, wish, curves, accuracy),
+        *by_criterion(whole, scored, wish),
+        *by_run(row, wish),
+    ]
+    return [
+        {"name": name, "hint": hint, "kept": [kept.get(g.name, g.units) for g in whole.groups]}
+        for name, hint, kept in found
+    ]
+
+
+def by_budget(whole: ChannelMap, scores: Scores, wish: PruneSettings) -> Iterator[Preset]:
+    """Half and a quarter of what the network costs, by the spread that is chosen where it reads a share."""
+    dense, start = whole.counts(), alone(wish)
+    for name, field, have in (("parameters", "max_params", dense.params), ("MACs", "max_macs", dense.macs)):
+        for part, of in (("Half", 2), ("A quarter", 4)):
+            kept = tried(whole, scores, start.model_copy(update={field: have // of}))
+            if kept:
+                yield f"{part} of the {name}", f"the smallest share that leaves at most {have // of:,} {name}", kept
+
+
+def by_scan(
+    whole: ChannelMap, scores: Scores, wish: PruneSettings, curves: Curves | None, accuracy: Accuracy | None
+) -> Iterator[Preset]:
+    """As much as can go while the scan foretells so little loss, each group paying equally much."""
+    if not curves or not accuracy:
+        return
+    steps = ladder(whole, scores, alone(wish).model_copy(update={"spread": Spread.SENSITIVITY}), curves)
+    least = accuracy({})
+    for loss in LOSSES:
+        fits = [kept for kept in steps if accuracy(kept) >= least - loss]
+        if fits:
+            name = f"At most {words.plural(round(100 * loss), 'point')} lost"
+            yield name, "by the scan: every group alone would lose equally much", fits[-1]
+
+
+def by_criterion(whole: ChannelMap, scored: Mapping[str, Any], wish: PruneSettings) -> Iterator[Preset]:
+    """How other criteria would spread half of the filters, the lowest scores anywhere."""
+    known = [name for name in CRITERIA if name in scored and "error" not in scored[name] and name not in BY_CHANCE]
+    chosen = [str(wish.criterion), *(name for name in known if name != wish.criterion)]
+    for name in [name for name in chosen if name in known][:SCORED]:
+        kept = tried(whole, scored[name], alone(wish).model_copy(update={"spread": Spread.GLOBAL, "share": 0.5}))
+        if kept:
+            yield f"Half, lowest by {CRITERIA[name]}", "half of all filters, those that score lowest anywhere", kept
+
+
+def by_run(row: Row, wish: PruneSettings) -> Iterator[Preset]:
+    """What earlier prunes of this network kept."""
+    for other in [run for run in state.store().children(row.id) if run.kind == "prune"][: -RUNS - 1 : -1]:
+        spec, plan = state.specification(other.id), state.plan(other.id)
+        if isinstance(spec, PruneSpec) and spec.pruning.blocks is wish.blocks and plan is not None:
+            yield f"Run {other.id}: {cards.title(other)}", "as many filters of each group as that run kept", plan.kept()
+
+
+def alone(wish: PruneSettings) -> PruneSettings:
+    """The wish without groups set by hand, by a spread that reads a share."""
+    spread = wish.spread if wish.spread in (Spread.GLOBAL, Spread.ISOMORPHIC, Spread.PERCENTILE) else Spread.UNIFORM
+    return wish.model_copy(update={"shares": {}, "spread": spread, "max_params": 0, "max_macs": 0, "max_latency": 0.0})
+
+
+def tried(whole: ChannelMap, scores: Scores, wish: PruneSettings) -> Kept | None:
+    """What the wish keeps; nothing where it cannot be met."""
+    try:
+        return from_settings(whole, scores, wish).kept()
+    except UserError:
+        return None
