@@ -37,7 +37,7 @@ def curves(scanned: Mapping[str, Any]) -> Curves:
     return {
         name: (
             (0.0, 0.0),
-            *((1 - kept / units[name], dense - accuracy) for _, kept, accuracy, _ in points),
+            *((1 - kept / units[name], dense - accuracy) for _, kept, accuracy, *_ in points),
             (1.0, dense),
         )
         for name, points in scanned["groups"].items()

@@ -1,30 +1,36 @@
-"""Sensitivity: accuracy when each group alone is cut, share by share (Li et al. 2017, section 3.2)."""
+"""Sensitivity: accuracy when each group alone is cut, share by share (Li et al. 2017, section 3.2), and several together."""
 
 import math
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import replace
-from functools import partial
 from pathlib import Path
 from typing import Any
 
 import numpy as np
 import torch
-from torch import nn
+from numpy.typing import NDArray
+from torch import Tensor, nn
+from torch.nn import functional as F
 
+from pruning import prefixes
 from pruning.allocate import Scores, allocate
 from pruning.channels.map import ChannelMap
 from pruning.curves import units_of
 from pruning.data.dataset import Dataset, take
-from pruning.evaluate import evaluate
 from pruning.plan import Plan
+from pruning.precision import lean
 from pruning.report import Report
 from pruning.run import read_json, write_json
 from pruning.spec import ScanSettings
-from pruning.surgery import prune
 
-Point = list[float]  # share asked for, units kept, accuracy, loss
+Point = list[Any]  # share asked for, units kept, accuracy, loss, accuracy of each fold
 Scanned = dict[str, Any]  # scan.json
-Measure = Callable[[nn.Module], Mapping[str, float]]  # accuracy and loss
+Measured = dict[str, Any]  # accuracy, loss, folds
+
+FOLDS = 8  # image i is in fold i % 8
+UNIFORM = tuple(i / 10 for i in range(1, 10))  # shares that all groups lose together
+MIXED = 5  # further points, at which each group loses a share of its own
+MOST = 0.9  # the largest of these
 
 
 def scan(
@@ -38,54 +44,94 @@ def scan(
     *,
     path: Path | None = None,
 ) -> Scanned:
-    """Measure every group that has scores, really pruned, on validation images drawn by seed.
+    """Measure every group that has scores, really pruned, on validation images drawn by seed; then all of them together.
 
     What `path` holds of an earlier attempt on the same network is not measured again; it is written after each group.
     """
-    measure = partial(accuracy, dataset=sample(dataset, settings), device=device)
-    found = begun(channels, settings, measure(model), len(dataset.validation_y))
-    found["groups"] = known(path, found)
+    data, is_lean = sample(dataset, settings), lean(model, settings.precision, device)
+    bench = prefixes.prepare(model, data, device, is_lean=is_lean)
     names = [group.name for group in channels.groups if group.name in scores]
-    for done, name in enumerate(names):
-        report.progress("scan", done, len(names))
-        if name not in found["groups"]:
-            plans = [allocate(channels, scores, shares={name: share}) for share in settings.shares]
-            found["groups"][name] = points(model, name, plans, settings, measure)
-            if path:
-                write_json(path, found)
+    found = begun(channels, settings, told(prefixes.dense(bench), data.validation_y), data, is_lean)
+    found |= {"of": len(names)} | known(path, found)
+    for name in prefixes.ordered(bench, channels, [name for name in names if name not in found["groups"]]):
+        report.progress("scan", len(found["groups"]), len(names) + 1)
+        plans = [allocate(channels, scores, shares={name: share}) for share in settings.shares]
+        found["groups"][name] = points(bench, name, plans, settings, data)
+        noted(path, found)
+    report.progress("scan", len(names), len(names) + 1)
+    found["joint"] = found["joint"] or joint(bench, channels, scores, names, settings.seed, data)
+    noted(path, found)
     return found
 
 
-def points(model: nn.Module, name: str, plans: Sequence[Plan], settings: ScanSettings, measure: Measure) -> list[Point]:
+def noted(path: Path | None, found: Scanned) -> None:
+    """Write what is measured so far, groups in the network's order."""
+    found["groups"] = {name: found["groups"][name] for name in found["units"] if name in found["groups"]}
+    found["done"] = len(found["groups"])
+    if path:
+        write_json(path, found)
+
+
+def points(
+    bench: prefixes.Bench, name: str, plans: Sequence[Plan], settings: ScanSettings, data: Dataset
+) -> list[Point]:
     """One point a share; shares that remove as many units are measured once."""
     cuts = {plan.kept()[name]: plan for plan in plans}
-    told = {kept: measure(prune(model, plan)) for kept, plan in cuts.items()}
+    outputs = prefixes.measure(bench, list(cuts.values()))
+    by_kept = {kept: told(logits, data.validation_y) for kept, logits in zip(cuts, outputs, strict=True)}
+    kept = [plan.kept()[name] for plan in plans]
+    return [[share, k, *by_kept[k].values()] for share, k in zip(settings.shares, kept, strict=True)]
+
+
+def joint(
+    bench: prefixes.Bench, channels: ChannelMap, scores: Scores, names: Sequence[str], seed: int, data: Dataset
+) -> list[dict[str, Any]]:
+    """Several groups cut at once: all by the same share, and each by its own, drawn by seed."""
+    random = np.random.default_rng((seed, len(names)))
+    mixed = [dict(zip(names, (MOST * random.random(len(names))).tolist(), strict=True)) for _ in range(MIXED)]
+    wishes = [dict.fromkeys(names, share) for share in UNIFORM] + mixed
+    plans = [allocate(channels, scores, shares=shares) for shares in wishes]
+    outputs = [prefixes.measure(bench, [plan])[0] for plan in plans]
     return [
-        [share, kept, told[kept]["accuracy"], told[kept]["loss"]]
-        for share, kept in zip(settings.shares, (plan.kept()[name] for plan in plans), strict=True)
+        {"kept": plan.kept(), **told(logits, data.validation_y), "share": share}
+        for plan, logits, share in zip(plans, outputs, [*UNIFORM, *[None] * MIXED], strict=True)
     ]
 
 
-def begun(channels: ChannelMap, settings: ScanSettings, dense: Mapping[str, float], images: int) -> Scanned:
+def told(logits: Tensor, targets: NDArray[np.int64]) -> Measured:
+    """Logits (N, classes) → accuracy and mean loss, and the accuracy of each fold: a spread over images."""
+    labels = torch.from_numpy(targets)
+    right = (logits.argmax(1) == labels).double().numpy()
+    loss = F.cross_entropy(logits.float(), labels, reduction="none").double().mean().item()
+    folds = [right[fold::FOLDS] for fold in range(FOLDS)]
+    whole = float(right.mean())
+    return {"accuracy": whole, "loss": loss, "folds": [float(part.mean()) if len(part) else whole for part in folds]}
+
+
+def begun(channels: ChannelMap, settings: ScanSettings, dense: Measured, data: Dataset, is_lean: bool) -> Scanned:
     return {
-        "dense": dict(dense),
+        "dense": dense,
         "criterion": str(settings.criterion),
-        "images": min(settings.images, images),
+        "images": len(data.validation_y),
+        "folds": FOLDS,
+        "precision": "bf16" if is_lean else "fp32",
         "shares": list(settings.shares),
         "seed": settings.seed,
         "blocks": str(settings.blocks),
         "units": units_of(channels),
         "groups": {},
+        "joint": [],
     }
 
 
-def known(path: Path | None, now: Scanned) -> dict[str, list[Point]]:
-    """Groups that an earlier attempt measured: the same settings on a network of the same sizes and loss."""
+def known(path: Path | None, now: Scanned) -> dict[str, Any]:
+    """Groups, and what was cut together, of an earlier attempt: the same settings on a network of the same sizes and loss."""
     before = read_json(path) if path else None
-    if before is None or any(before.get(key) != now[key] for key in now.keys() - {"groups", "dense"}):
+    settings = now.keys() - {"groups", "joint", "dense"}
+    if before is None or any(before.get(key) != now[key] for key in settings):
         return {}
     same = math.isclose(before["dense"]["loss"], now["dense"]["loss"], rel_tol=1e-3)
-    return dict(before["groups"]) if same else {}
+    return {"groups": dict(before["groups"]), "joint": before["joint"]} if same else {}
 
 
 def sample(dataset: Dataset, settings: ScanSettings) -> Dataset:
@@ -95,11 +141,7 @@ def sample(dataset: Dataset, settings: ScanSettings) -> Dataset:
     return replace(dataset, validation_x=take(dataset.validation_x, index), validation_y=dataset.validation_y[index])
 
 
-def accuracy(model: nn.Module, dataset: Dataset, device: torch.device) -> dict[str, float]:
-    return evaluate(model, dataset.validation_x, dataset.validation_y, dataset, device)
-
-
-def in_words(found: Scanned) -> str:
+def in_words(found: Mapping[str, Any]) -> str:
     """Which group costs most and which least at the share in the middle."""
     middle = len(found["shares"]) // 2
     left = {name: points[middle][2] for name, points in found["groups"].items()}

@@ -35,12 +35,14 @@ def scanned(report=None, path=None, **settings):
 
 
 def test_a_point_is_what_the_network_without_that_share_of_one_group_does():
-    model, found = network(), scanned(images=100)
+    model, found = network(), scanned(images=100, shares=(0.1, 0.25))
     channels = trace(model, torch.zeros(2, *DATA.input_shape))
     cut = prune(model, allocate(channels, score(model, channels, "l1"), shares={"2": 0.25}))
     alone = evaluate(cut, DATA.validation_x, DATA.validation_y, DATA)
     assert found["images"] == len(DATA.validation_y)
-    assert found["groups"]["2"][1] == [0.25, 6, alone["accuracy"], alone["loss"]]
+    share, kept, accuracy, loss, folds = found["groups"]["2"][1]
+    assert (share, kept, accuracy, loss) == (0.25, 6, alone["accuracy"], pytest.approx(alone["loss"]))
+    assert np.average(folds, weights=[2] * 4 + [1] * 4) == pytest.approx(accuracy)
 
 
 def test_every_group_has_a_point_a_share_and_keeps_a_filter():
@@ -58,7 +60,7 @@ def test_a_stopped_scan_goes_on_where_it_was(tmp_path):
         scanned(toy.Notes(stop=2), path)
     begun = read_json(path)
     assert list(begun["groups"]) == ["0"]
-    begun["groups"]["0"] = [[share, 6, 0.5, 7.0] for share in (0.1, 0.25, 0.5, 0.75, 0.9)]
+    begun["groups"]["0"] = [[share, 6, 0.5, 7.0, [0.5] * 8] for share in begun["shares"]]
     write_json(path, begun)
     assert scanned(path=path)["groups"]["0"] == begun["groups"]["0"]
     assert scanned(path=path)["groups"]["2"] == scanned()["groups"]["2"]

@@ -57,7 +57,7 @@ def read(raw: Mapping[str, Any]) -> Sensitivity:
             name,
             units[name],
             tuple(
-                sorted({(1 - kept / units[name], 100 * accuracy) for _, kept, accuracy, _ in points} | {(0.0, dense)})
+                sorted({(1 - kept / units[name], 100 * accuracy) for _, kept, accuracy, *_ in points} | {(0.0, dense)})
             ),
         )
         for name, points in raw["groups"].items()
