@@ -5,12 +5,22 @@ import json
 import pytest
 
 from pruning.channels.map import ChannelMap
-from pruning.jobs.store import Store
+from pruning.jobs.store import State, Store
+from pruning.jobs.tidy import tidy
 from pruning.jobs.worker import work
 from pruning.kinds import warm
 from pruning.plan import Plan
 from pruning.run import Run, read_json, read_lines
-from pruning.spec import DataSettings, EvaluateSpec, ModelSettings, ScanSettings, ScanSpec, TrainSettings, TrainSpec
+from pruning.spec import (
+    DataSettings,
+    EvaluateSpec,
+    ModelSettings,
+    ScanSettings,
+    ScanSpec,
+    ScoreSpec,
+    TrainSettings,
+    TrainSpec,
+)
 
 IRIS, MLP = DataSettings(name="iris"), ModelSettings(name="iris-mlp")
 
@@ -73,3 +83,16 @@ def test_an_evaluation_leaves_the_kept_network_as_it_was(parent):
     before = {name: tensor.clone() for name, tensor in warm.network(parent).state_dict().items()}
     evaluated(parent, plan_of(parent, 0.5), images=20)
     assert all(tensor.equal(before[name]) for name, tensor in warm.network(parent).state_dict().items())
+
+
+def test_old_confirmations_go_and_what_was_measured_or_asked_for_stays(runs):
+    store, first = Store(runs), TrainSpec(data=IRIS, model=MLP)
+    parent = store.submit(first)
+    small = [EvaluateSpec(parent=parent, plan={}, images=n) for n in (0, 64, 0, 0, 0)]
+    numbers = [store.submit(spec) for spec in (*small, ScoreSpec(parent=parent))]
+    for number in numbers[:4]:
+        store.move(number, State.QUEUED, State.SUCCEEDED, attempt=0)
+    assert tidy(store, kept=1) == 2
+    left = [numbers[1], *numbers[3:]]
+    assert sorted(row.id for row in store.rows(kinds=["evaluate", "score"])) == left
+    assert sorted(int(path.name) for path in runs.glob("9*")) == left

@@ -7,18 +7,21 @@ import threading
 import time
 from contextlib import closing
 from dataclasses import dataclass, field
+from pathlib import Path
 from typing import Any
 
 from filelock import FileLock, Timeout
 
 from pruning.errors import UserError
 from pruning.jobs.backends import Backend, Warm, chosen, launch
-from pruning.jobs.database import connect, explained
+from pruning.jobs.database import DATABASE, connect, explained
 from pruning.jobs.repair import repair
 from pruning.jobs.store import LONG, SMALL, Row, State, Store
+from pruning.jobs.tidy import FLEETING, tidy
 from pruning.run import Run, append_line, home, read_json, write_json
 
-POLL = 0.25  # seconds between two looks
+POLL = 0.25  # seconds between two looks, at most
+TICK = 0.02  # seconds between two glances at whether the queue or a worker's status was written to
 GRACE = 10.0  # seconds that a cancelled worker has to stop by itself
 ATTEMPTS = 3  # workers that may go away before the run counts as failed
 FINAL = {"succeeded": State.SUCCEEDED, "failed": State.FAILED, "cancelled": State.CANCELLED}
@@ -33,6 +36,7 @@ class Lane:
     kinds: tuple[str, ...]
     backend: Backend
     cancelled: dict[int, float] = field(default_factory=dict)  # run → when its worker was asked to stop
+    active: list[int] = field(default_factory=list)  # runs that a worker was at when last looked
 
 
 def ensure() -> None:
@@ -70,9 +74,32 @@ def supervise(store: Store, stop: threading.Event) -> None:
     repair(store)
     # While one connection stays open, sqlite need not make and remove its side files at every look.
     with closing(connect(store.folder)):
-        trouble = ""
-        while not stop.wait(POLL) and store.folder.exists():
+        trouble, seen = "", written(store, lanes)
+        while waited(store, lanes, stop, seen) and store.folder.exists():
+            seen = written(store, lanes)
             trouble = round_of(store, lanes, trouble)
+
+
+def waited(store: Store, lanes: list[Lane], stop: threading.Event, seen: list[int]) -> bool:
+    """Return when it is time to look again, at once after a write since `seen`; False to end."""
+    until = time.monotonic() + POLL
+    while not stop.wait(TICK):
+        if time.monotonic() >= until or written(store, lanes) != seen:
+            return True
+    return False
+
+
+def written(store: Store, lanes: list[Lane]) -> list[int]:
+    """When the queue and the statuses of active runs were last written to: a glance costs next to nothing."""
+    statuses = [run_of(store, number).status for lane in lanes for number in lane.active]
+    return [stamp(path) for path in (store.folder / f"{DATABASE}-wal", *statuses)]
+
+
+def stamp(path: Path) -> int:
+    try:
+        return path.stat().st_mtime_ns
+    except FileNotFoundError:
+        return 0
 
 
 def round_of(store: Store, lanes: list[Lane], trouble: str) -> str:
@@ -95,6 +122,7 @@ def look(store: Store, lanes: list[Lane]) -> None:
             watch(lane, row)
         if not active and (row_claimed := store.claim(lane.kinds)):
             begin(lane, row_claimed)
+        lane.active = [row.id for row in store.active(lane.kinds)]
     for number, attempt, parent, state in store.stranded():
         strand(store, number, attempt, parent, state)
 
@@ -124,6 +152,8 @@ def finish(lane: Lane, row: Row, state: State, error: dict[str, Any] | None = No
     summary = read_json(run_of(lane.store, row.id).result, {})
     changes = {"ended": time.time(), "summary": json.dumps(summary), "error": json.dumps(error) if error else None}
     lane.store.move(row.id, row.state, state, attempt=row.attempt, changes=changes)
+    if row.kind in FLEETING:
+        tidy(lane.store)
 
 
 def stop_worker(lane: Lane, row: Row) -> None:
