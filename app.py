@@ -11,6 +11,7 @@ from pruning.jobs import supervisor
 st.set_page_config(
     page_title="Espalier", page_icon=str(Path(__file__).parent / "pages" / "ui" / "espalier.svg"), layout="wide"
 )
+st.html(Path(__file__).parent / "pages" / "ui" / "look.css")
 st.session_state["inside_app"] = True
 page = st.navigation(
     [
@@ -21,6 +22,7 @@ page = st.navigation(
         st.Page("pages/runs.py", title="Runs", icon=":material/list:"),
         st.Page("pages/compare.py", title="Compare", icon=":material/scatter_plot:"),
         st.Page("pages/export.py", title="Export", icon=":material/download:"),
+        st.Page("pages/glossary.py", title="Glossary", icon=":material/dictionary:"),
         st.Page("pages/help.py", title="Help", icon=":material/help:"),
     ]
 )

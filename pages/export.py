@@ -27,7 +27,7 @@ def network(row: Row) -> None:
         st.caption(words.size(path.stat().st_size))
     st.caption("The .safetensors builds its own network when it is loaded. A state dict holds weights alone: a pruned one "
                "fits only a network that was pruned the same way.")  # fmt: skip
-    st.code(f'import pruning\n\nmodel = pruning.load("{name}.safetensors")', language="python")
+    st.code(f'import pruning\n\nmodel = pruning.load("{name}.safetensors")', language=None, wrap_lines=True)
     st.caption("Runs in any process that can import this project; no trace of the original network is needed.")
 
 

@@ -1,7 +1,7 @@
 """The small pieces that every page is made of: header, empty state, error, state badge, number tiles."""
 
 import runpy
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from pathlib import Path
 from typing import Any, Literal
 
@@ -14,7 +14,7 @@ from pages.ui.terms import TERMS
 from pruning.data import DATASETS
 from pruning.errors import UserError
 from pruning.jobs.store import Row, State
-from pruning.spec import PruneSpec
+from pruning.spec import PruneSpec, parse
 
 Colour = Literal["gray", "blue", "orange", "green", "red"]
 STATES: dict[State, tuple[str, Colour]] = {
@@ -73,6 +73,7 @@ def header(title: str, line: str, *terms: str) -> None:
         if terms:
             with st.popover("Terms", type="tertiary"):
                 definitions(terms)
+                st.page_link("pages/glossary.py", label="All terms", icon=":material/dictionary:")
     st.caption(line)
 
 
@@ -114,17 +115,14 @@ def badge(which: State) -> None:
     st.badge(word, color=colour)
 
 
-def title(row: Row) -> str:
-    """The title given to a run; a sweep's runs are told by what differs between them."""
-    spec = state.specification(row.id) if row.sweep else None
-    if isinstance(spec, PruneSpec):
-        return swept(spec, str(row.title)) if is_swept(row) else str(row.title)
+def title(row: Row, known: Mapping[int, Row] | None = None) -> str:
+    """The title given to a run; a sweep's runs are told by what differs between them. `known`: rows that are at hand."""
+    if row.kind == "prune" and row.sweep and row.title == row.given_title:
+        tree = (known or {}).get(row.sweep) or state.find(row.sweep)
+        spec = parse(row.spec)
+        if tree is not None and tree.kind == "sweep" and isinstance(spec, PruneSpec):
+            return swept(spec, str(row.title))
     return str(row.title) or f"{KINDS[row.kind]} {state.network(row.id)}"
-
-
-def is_swept(row: Row) -> bool:
-    tree = state.find(row.sweep)
-    return tree is not None and tree.kind == "sweep"
 
 
 def swept(spec: PruneSpec, given: str) -> str:

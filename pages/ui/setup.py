@@ -46,7 +46,8 @@ def images(found: dict[str, Any]) -> None:
     for note in found["notes"]:
         st.caption(words.plain(note))
     if found["grid"]:
-        st.image(found["grid"], width="stretch" if len(found["classes"]) > 5 else 110 * len(found["classes"]))
+        st.image(found["grid"], width="stretch" if len(found["classes"]) > 5 else 110 * len(found["classes"]),
+                 alt=f"Examples, one column a class: {', '.join(found['classes'])}")  # fmt: skip
     with st.expander("Classes"):
         table = class_table(found)
         most = max((row["training"] for row in table), default=1)

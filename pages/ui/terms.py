@@ -162,10 +162,28 @@ NUMBERS = {
     "Accuracy": Term("Share of test images that are classified right; the test images are used once, when a run ends."),
     "Validation": Term("Training images held back to choose the best epoch."),
     "Baseline": Term("The unpruned network that a pruned one is compared with."),
+    "Pareto front": Term(
+        "The points that no other beats: for every other, one of these is at least as accurate and costs no more."
+    ),
+    "Moving average": Term(
+        "Exponential moving average, corrected for its start: s = w·s + (1 − w)·v after every epoch, shown as s / (1 − wᵗ). "
+        "The larger w, the smoother the curve.",
+        "Kingma and Ba 2015, Adam, section 3",
+        _ARXIV + "1412.6980",
+    ),
     "Masked check": Term(
         "After every prune the smaller network is compared in float64 with the original whose removed filters are silenced."
     ),
     "Checkpoint": Term("A file with a network's weights and the recipe to rebuild it."),
 }
 CRITERIA = {card.title: Term(f"{card.definition} {card.equation}", card.paper, card.link) for card in CARDS.values()}
-TERMS: dict[str, Term] = NETWORK | SPREADS | CRITERIA | TRAINING | MASKS | STUDIES | NUMBERS
+PARTS: dict[str, dict[str, Term]] = {
+    "Networks and their parts": NETWORK,
+    "How much goes, and where": SPREADS,
+    "Criteria": CRITERIA,
+    "Training and schedules": TRAINING,
+    "Masks": MASKS,
+    "Studies": STUDIES,
+    "Numbers": NUMBERS,
+}
+TERMS: dict[str, Term] = {name: term for part in PARTS.values() for name, term in part.items()}
