@@ -6,7 +6,7 @@ from typing import Any
 
 import streamlit.components.v2 as components
 
-from pages.ui.series import ACCENT, DENSE
+from pages.ui.series import ACCENT, DENSE, STYLES
 
 FOLDER = Path(__file__).parent
 FORMULAS = ("words.js", "counts.js", "prediction.js", "latency.js")  # pure functions
@@ -19,7 +19,8 @@ def script(names: tuple[str, ...] = FORMULAS + ELEMENT) -> str:
 
 
 def style() -> str:
-    return f":host {{ --kept: {ACCENT}; --removed: {DENSE}; }}\n{(FOLDER / 'live.css').read_text()}"
+    colours = f"--kept: {ACCENT}; --removed: {DENSE}; --lost: {STYLES[2][0]};"
+    return f":host {{ {colours} }}\n{(FOLDER / 'live.css').read_text()}"
 
 
 MOUNT = components.component("explorer", html=(FOLDER / "live.html").read_text(), css=style(), js=script())

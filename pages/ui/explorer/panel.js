@@ -49,9 +49,10 @@ function listText(names, most = 6) {
 function drawScorePart(app, i, kept) {
   const { scores: figure } = app.parts;
   const order = orderFor(app, i);
-  figure.hidden = !order;
-  if (!order) return;
   const canvas = figure.firstElementChild;
+  figure.hidden = app.data.scores.every((scores) => !scores);
+  canvas.style.visibility = order ? "visible" : "hidden"; // of a large network, a group's scores come on release
+  if (!order) return;
   drawScores(canvas, app.colours, { criterion: app.data.criterion, scores: app.data.scores[i], order, kept });
   canvas.ariaLabel = `${app.data.criterion} scores of ${app.data.groups[i].name}, highest first: the first ${kept} of ${order.length} are kept.`;
 }

@@ -40,8 +40,7 @@ function dressRows(app) {
 }
 
 function dressRow(group, [least, most], row) {
-  const name = group.name.length > 24 ? `…${group.name.slice(-23)}` : group.name; // the end tells which it is
-  row.name.textContent = group.approximate ? `${name} ≈` : name;
+  row.name.firstElementChild.textContent = group.approximate ? `${group.name} ≈` : group.name;
   row.name.title = group.approximate ? `${group.name}. Approximate: ${group.approximate}` : group.name;
   row.slider.min = group.units - most;
   row.slider.max = group.units - least;
@@ -71,7 +70,7 @@ function drawHeat(data, i, svg, worst) {
     const lost = Math.min(1, Math.max(0, (data.prediction.dense - accuracyAt(curve, share)) / worst));
     return { x: to > from ? (100 * (share - from)) / (to - from) : 0, lost };
   });
-  const stops = points.map(({ x, lost }) => `<stop offset="${x.toFixed(1)}%" stop-opacity="${(0.15 + 0.75 * lost).toFixed(2)}"/>`);
+  const stops = points.map(({ x, lost }) => `<stop offset="${x.toFixed(1)}%" stop-color="currentColor" stop-opacity="${(0.3 + 0.7 * lost).toFixed(2)}"/>`);
   const line = points.map(({ x, lost }) => `L${x.toFixed(1)} ${(9.4 - 9 * lost).toFixed(1)}`).join("");
   svg.innerHTML = `<defs><linearGradient id="heat-${i}">${stops.join("")}</linearGradient></defs><path d="M0 10${line}L100 10Z" fill="url(#heat-${i})"/>`;
   return undefined;

@@ -20,7 +20,7 @@ function shownUnits(tiles, units, order) {
 
 function gridOf(tiles, count, width) {
   const [h, w] = tiles.side;
-  const target = count <= 64 ? 34 : count <= 128 ? 26 : 19;
+  const target = count <= 64 ? 34 : count <= 128 ? 24 : 16;
   const scale = Math.max(target / Math.max(h, w), 1 / Math.max(h, w));
   const tile = { w: Math.max(6, Math.round(w * scale)), h: Math.max(6, Math.round(h * scale)) };
   const columns = Math.max(1, Math.floor((width + 4) / (tile.w + 4)));

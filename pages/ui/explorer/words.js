@@ -10,7 +10,7 @@ function countText(n) {
 // 1234567 → "1.23 M": three digits.
 function shortText(n) {
   for (const [limit, unit] of [[1e9, " G"], [1e6, " M"], [1e3, " k"]]) {
-    if (n >= limit) return (n < 100 * limit ? String(Number((n / limit).toPrecision(3))) : String(Math.round(n / limit))) + unit;
+    if (n >= limit) return (n < 100 * limit ? (n / limit).toPrecision(3) : String(Math.round(n / limit))) + unit;
   }
   return String(Math.round(n));
 }
@@ -57,7 +57,7 @@ function ticksOf(low, high, most) {
 
 function tickText(value) {
   const size = Math.abs(value);
-  if (size >= 1e4) return shortText(value);
+  if (size >= 1e4) return shortText(value).replace(/\.0+ /, " ");
   if (size && size < 1e-3) return value.toExponential(0).replace("-", MINUS);
   return String(value).replace("-", MINUS);
 }
