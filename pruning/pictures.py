@@ -20,7 +20,7 @@ Maps = dict[str, NDArray[np.float32]]  # layer → (channels, height, width)
 CELL = 112  # pixels of an image in a sheet
 ACROSS = 10  # images in a row of a sheet
 TILE, GAP, APART = 48, 2, 8  # pixels of a feature map, between two of a unit, between two units
-UNITS_ACROSS = 8  # units in a row
+TILES_ACROSS = 18  # feature maps in a row: 9 units of two networks, 6 of three
 
 
 def of_file(path: Path, dataset: Dataset, *, invert: bool = False) -> Bytes:
@@ -87,10 +87,11 @@ def units(networks: Sequence[Sequence[Map | None]]) -> bytes:
     """PNG of feature maps, unit by unit: the same unit in every network side by side, on one scale; None leaves it clear."""
     together = list(zip(*networks, strict=True))
     width = len(networks) * (TILE + GAP) - GAP + APART
-    rows = -(-len(together) // UNITS_ACROSS)
-    page = Image.new("LA", (UNITS_ACROSS * width - APART, rows * (TILE + APART) - APART))
+    across = TILES_ACROSS // len(networks)
+    rows = -(-len(together) // across)
+    page = Image.new("LA", (across * width - APART, rows * (TILE + APART) - APART))
     for number, maps in enumerate(together):
-        left, top = number % UNITS_ACROSS * width, number // UNITS_ACROSS * (TILE + APART)
+        left, top = number % across * width, number // across * (TILE + APART)
         for i, tile in enumerate(tiles(maps)):
             if tile is not None:
                 page.paste(tile.convert("LA"), (left + i * (TILE + GAP), top))

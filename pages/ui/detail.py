@@ -12,6 +12,7 @@ from pages.ui import (
     audit,
     before_after,
     cards,
+    changes,
     charts,
     files,
     live,
@@ -125,6 +126,7 @@ def ended(row: Row) -> None:
         st.markdown(before_after.steps(made))
     if row.kind in VIEWS:
         VIEWS[row.kind](row)
+    changes.show(row)
     descendants(row)
     learning(row)
     layers(row)
@@ -144,7 +146,7 @@ def said(row: Row, made: Measured) -> str:
 
 def descendants(row: Row) -> None:
     """What was pruned or tuned from this run's network."""
-    children = state.store().children(row.id)
+    children = [child for child in state.store().children(row.id) if child.kind in cards.KINDS]
     if children:
         st.subheader("Runs that start from this one", anchor=False)
         overview.table(children, overview.SHORT, key="children")
