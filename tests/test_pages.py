@@ -1,5 +1,6 @@
 """Every page through Streamlit's own test client: with nothing there, with real runs, with a failed one."""
 
+import json
 import subprocess
 import sys
 import time
@@ -9,7 +10,7 @@ import pytest
 from conftest import end_processes
 from streamlit.testing.v1 import AppTest
 
-from pages.ui import setup, tradeoffs, words
+from pages.ui import setup, state, tradeoffs, words
 from pruning.jobs import supervisor
 from pruning.jobs.store import State, Store
 from pruning.run import Run, home, write_json
@@ -137,12 +138,16 @@ def test_lists_leave_the_runs_of_sweeps_to_the_sweep(full):
     assert len(app.dataframe[0].value) == 6
 
 
-def test_shares_set_by_hand_come_back_by_the_link(full):
-    app = opened("explore", run=str(TRAIN), share="0.0", shares="layers.0:50,nothing:70")
-    names = [s.label for s in app.slider]
-    group = names[1].split(" ")[0].replace("\\", "")
-    app = opened("explore", run=str(TRAIN), share="0.0", shares=f"{group}:50,nothing:70")
-    assert [s.value for s in app.slider][:3] == [0.0, 0.5, 0.0]
+def live(app: AppTest) -> dict:
+    """What the live element of Explore was given."""
+    return json.loads(app.get("bidi_component")[0].proto.json)
+
+
+def test_groups_set_by_hand_come_back_by_the_link(full):
+    first, second = (group["name"] for group in live(opened("explore", run=str(TRAIN)))["groups"])
+    app = opened("explore", run=str(TRAIN), share="0.25", kept=f"{first}:3,nothing:2,{second}:77", locked=first)
+    assert live(app)["start"] == {"overall": 25, "kept": {first: 3}, "locked": [first], "group": first}
+    assert live(app)["confirmed"]["kept"] == [3, 6]
 
 
 def test_nothing_to_remove_cannot_be_started(full):
@@ -185,36 +190,42 @@ def test_a_pruned_run_shows_signed_differences(full):
     assert deltas["Test accuracy"].endswith(" pp")
 
 
-def test_moving_the_share_moves_the_exact_numbers(full):
-    app = opened("explore", run=str(TRAIN))
-    next(s for s in app.slider if s.label == "Share removed").set_value(0.0).run()
-    assert next(m for m in app.metric if m.label == "Parameters").value == "113"
-    next(s for s in app.slider if s.label == "Share removed").set_value(0.5).run()
-    assert next(m for m in app.metric if m.label == "Parameters").value == "46"  # 4·3+3 + 3·4+4 + 4·3+3
+@pytest.mark.parametrize(("share", "params"), [("0.0", 113), ("0.5", 46)])  # 4·3+3 + 3·4+4 + 4·3+3
+def test_the_engine_confirms_what_the_link_asks_for(share, params, full):
+    app = opened("explore", run=str(TRAIN), share=share)
+    assert live(app)["confirmed"]["params"] == params
+    assert f"{params} parameters" in said(app)
 
 
-def test_a_group_can_have_its_own_share(full):
-    app = opened("explore", run=str(TRAIN))
-    next(s for s in app.slider if s.label == "Share removed").set_value(0.0).run()
-    next(s for s in app.slider if s.label.endswith("(6)")).set_value(0.5).run()
-    assert next(m for m in app.metric if m.label == "Filters").value == "11"
+@pytest.mark.parametrize("spread", ["Same share of every group", "Lowest scores anywhere", "n filters anywhere"])
+def test_a_group_set_by_hand_keeps_just_that_in_every_spread(spread, full):
+    first = live(opened("explore", run=str(TRAIN)))["groups"][0]["name"]
+    app = opened("explore", run=str(TRAIN), spread=spread, kept=f"{first}:5")
+    assert live(app)["confirmed"]["kept"][0] == 5
+    button(app, "Prune and fine-tune").click().run()
+    assert parse(newest("prune").spec).pruning.shares == {first: pytest.approx(1 / 6)}
+
+
+def test_presets_are_networks_that_can_be_had(full):
+    shown = live(opened("explore", run=str(TRAIN)))
+    half = next(preset for preset in shown["presets"] if preset["name"] == "Half of the parameters")
+    whole = state.channels(TRAIN)
+    assert whole.counts(dict(zip((g.name for g in whole.groups), half["kept"], strict=True))).params <= 113 // 2
+    assert any(preset["name"].startswith(f"Run {PRUNE}") for preset in shown["presets"])
 
 
 def test_a_protected_layer_looks_protected_and_keeps_all_its_filters(full):
     app = opened("explore", run=str(TRAIN), share="0.5")
-    first = next(s for s in app.slider if s.label.endswith("(6)"))
-    group = first.label.split(" ")[0].replace("\\", "")
+    group = live(app)["groups"][0]["name"]
     next(m for m in app.multiselect if m.label == "Protected layers").set_value([group]).run()
-    first = next(s for s in app.slider if "(6)" in s.label)
-    assert (first.value, first.disabled, first.label.endswith(": you protected it")) == (0.0, True, True)
-    assert "You protected it" in said(app)
-    assert next(m for m in app.metric if m.label == "Filters").value == "10"  # 6 and half of 8
+    assert live(app)["groups"][0]["closed"] == f"you protected it ({group})"
+    assert live(app)["confirmed"]["kept"] == [6, 4]
 
 
 def test_limits_of_the_page_go_into_the_plan_and_the_job(full):
     app = opened("explore", run=str(TRAIN), share="0.9", **{"prune-floor": "3"})
-    assert next(m for m in app.metric if m.label == "Filters").value == "6"
-    assert "the least it may keep" in said(app)
+    assert live(app)["confirmed"]["kept"] == [3, 3]
+    assert [least for least, _, _ in live(app)["limits"]] == [3, 3]
     button(app, "Prune and fine-tune").click().run()
     row = Store(home()).rows(limit=1)[0]
     Store(home()).cancel(row.id)
@@ -254,8 +265,7 @@ def test_limits_that_cannot_be_are_said_in_words(link, says, full):
 
 
 def test_explore_submits_a_prune_with_what_is_on_the_page(full):
-    app = opened("explore", run=str(TRAIN))
-    next(s for s in app.slider if s.label == "Share removed").set_value(0.25).run()
+    app = opened("explore", run=str(TRAIN), share="0.25")
     button(app, "Prune and fine-tune").click().run()
     row = Store(home()).rows(limit=1)[0]
     Store(home()).cancel(row.id)
@@ -328,13 +338,9 @@ def newest(*kinds: str):
     return row
 
 
-def metric(app: AppTest, name: str) -> int:
-    return int(next(m for m in app.metric if m.label == name).value.replace(",", ""))
-
-
 def test_a_budget_finds_its_own_share_and_goes_into_the_job(full):
     app = opened("explore", run=str(TRAIN), by="By budget", **{"prune-max_params": "60"})
-    assert 40 < metric(app, "Parameters") <= 60
+    assert 40 < live(app)["confirmed"]["params"] <= 60
     assert "of at most 60 parameters" in said(app)
     button(app, "Prune and fine-tune").click().run()
     row = newest("prune")
@@ -349,13 +355,13 @@ def test_a_budget_that_cannot_be_met_is_said_in_words(full):
 def test_a_criterion_that_takes_long_is_scored_when_asked_for(full):
     link = {"run": str(TRAIN), "criterion": "OBD, Hessian · gradients"}
     app = opened("explore", **link)
-    assert not app.metric
+    assert not app.get("bidi_component")
     assert "Optimal Brain Damage" in said(app)
     button(app, "Score now").click().run()
     deadline = time.monotonic() + 60
     while not Store(home()).rows(kinds=["score"])[0].state.is_finished and time.monotonic() < deadline:
         time.sleep(0.3)
-    assert metric(opened("explore", **link), "Parameters") == 46
+    assert live(opened("explore", **link))["confirmed"]["params"] == 46
 
 
 def test_sensitivity_needs_a_scan_and_offers_it(full):
