@@ -5,7 +5,7 @@ import re
 import pytest
 import toy
 from streamlit.testing.v1 import AppTest
-from test_pages import button, opened, said
+from test_pages import button, live, opened, said
 
 from pages.ui import remarks
 from pruning import engine
@@ -34,19 +34,21 @@ def blocks(runs, monkeypatch):
     return runs
 
 
-def shown(app: AppTest) -> dict[str, str]:
-    return {metric.label: metric.value for metric in app.metric}
+def shown(app: AppTest) -> tuple[dict[str, bool], int]:
+    """Groups of the live element, each with whether it is approximate, and how many units stay."""
+    given = live(app)
+    return {f"{g['name']} ({g['units']})": bool(g["approximate"]) for g in given["groups"]}, sum(
+        given["confirmed"]["kept"]
+    )
 
 
 @pytest.mark.usefixtures("blocks")
 def test_blocks_are_cut_inside_or_whole_and_groups_follow():
     app = opened("explore", run="1", share="0.5")
-    groups = [s.label for s in app.slider if "(" in s.label]
-    assert (groups, shown(app)["Filters"]) == (["0 (2) ≈", "3 (2)"], "2")
+    assert shown(app) == ({"0 (2)": True, "3 (2)": False}, 2)
     assert "≈ Approximate, because group norm's statistics are taken over the kept channels only." in said(app)
     next(s for s in app.selectbox if s.label == "Blocks").set_value(Blocks.WHOLE).run()
-    groups = [s.label for s in app.slider if "(" in s.label]
-    assert (groups, shown(app)["Filters"], "≈" in said(app)) == (["0 (4)"], "2", False)
+    assert (shown(app), "≈" in said(app)) == (({"0 (4)": False}, 2), False)
     next(n for n in app.number_input if n.label == "Recalibration images").set_value(8).run()
     button(app, "Prune and fine-tune").click().run()
     wish = parse(Store(home()).rows(limit=1)[0].spec).pruning
@@ -56,10 +58,10 @@ def test_blocks_are_cut_inside_or_whole_and_groups_follow():
 
 @pytest.mark.usefixtures("blocks")
 def test_shares_set_by_hand_are_of_the_groups_that_are_shown():
-    app = opened("explore", run="1", share="0.0", shares="3:50")
-    assert shown(app)["Filters"] == "3"
+    app = opened("explore", run="1", share="0.0", kept="3:1")
+    assert shown(app)[1] == 3
     next(s for s in app.selectbox if s.label == "Blocks").set_value(Blocks.WHOLE).run()
-    assert (shown(app)["Filters"], app.error, app.exception) == ("4", [], [])
+    assert (shown(app)[1], app.error, app.exception) == (4, [], [])
 
 
 @pytest.mark.usefixtures("blocks")
