@@ -2,6 +2,7 @@
 
 import io
 import json
+import math
 from collections.abc import Mapping
 from pathlib import Path
 from typing import Any
@@ -11,7 +12,7 @@ from PIL import Image
 
 from pages.ui import cards, changes_charts, charts, files, forms, looking, setup, state, words
 from pages.ui.changes_charts import KINDS, Found
-from pruning.data import card
+from pruning.data import DATASETS, card
 from pruning.jobs.store import Row, State
 from pruning.run import Run
 from pruning.spec import ChangesSpec
@@ -34,11 +35,10 @@ def show(row: Row) -> None:
 
 def _section(number: int, parent: int) -> None:
     about = examples(number)
-    left, right = st.columns([3, 2], vertical_alignment="bottom")
-    views = VIEWS if about["is_pictures"] else ROWS_OF_FEATURES
-    view = left.segmented_control("What to see", views, default=views[0], required=True, key="changed", bind="query-params",
-                                  help="Answers and classes need a comparison on test images; the other two look at one image.")  # fmt: skip
-    with right:
+    with st.container(horizontal=True, vertical_alignment="bottom"):
+        views = VIEWS if about["is_pictures"] else ROWS_OF_FEATURES
+        view = st.segmented_control("What to see", views, default=views[0], required=True, key="changed", bind="query-params",
+                                    help="Answers and classes need a comparison on test images; the other two look at one image.")  # fmt: skip
         against = older(number, parent)
     if view == VIEWS[2]:
         looking.at_test_image(number, against, about["test"])
@@ -52,9 +52,8 @@ def examples(number: int) -> dict[str, Any]:
     """Whether the run's data are pictures, how many test examples there are (0: not known), and numbers in one."""
     root = state.root(number)
     known = card(setup.base(root[0])) if root else None
-    shape = known["input_shape"] if known else [1, 1, 1]
-    size = shape[0] * (shape[1] * shape[2] if len(shape) == 3 else 1)
-    return {"is_pictures": len(shape) == 3, "test": known["test"] if known else 0, "size": size}
+    is_pictures = root is None or DATASETS[root[0].name].image_size > 0
+    return {"is_pictures": is_pictures, "test": known["test"] if known else 0, "size": math.prod(known["input_shape"]) if known else 0}  # fmt: skip
 
 
 def older(number: int, parent: int) -> str:
@@ -63,7 +62,7 @@ def older(number: int, parent: int) -> str:
     if first in (None, parent):
         return "parent"
     names = {"parent": f"run {parent}, which it started from", "training": f"run {first}, the training"}
-    chosen: str = st.selectbox("Compare with", list(names), format_func=lambda name: names[name], key="changed-against", bind="query-params",
+    chosen: str = st.selectbox("Compare with", list(names), width=280, format_func=lambda name: names[name], key="changed-against", bind="query-params",
                                help=ChangesSpec.model_fields["against"].description)  # fmt: skip
     return chosen
 
@@ -115,7 +114,7 @@ def numbers(found: Found) -> None:
             cards.tile(KINDS[kind], words.count(counts[kind]), help=help)
     with cells[3]:
         good = None if before == now else now > before
-        cards.tile("Right on these images", words.percent(now), words.points(before, now), good=good)
+        cards.tile("Accuracy on these", words.percent(now), words.points(before, now), good=good)
     st.caption(words.plain(told(found)))
 
 
@@ -153,7 +152,7 @@ def flipped(made: int, found: Found) -> None:
     flips = [(place, flip) for place, flip in enumerate(found["flips"]) if flip["kind"] == kind]
     sheet = Run.of(made).pictures / "flips.png"
     if not sheet.exists():
-        rows = [row for row in changes_charts.flip_rows(found) if row["kind"] == KINDS[kind]]
+        rows = [row for row in changes_charts.flip_rows(found) if row.pop("kind") == KINDS[kind]]
         st.dataframe(rows, hide_index=True, alt=f"Answers that flipped, {KINDS[kind]}")
         return
     limit = st.session_state.setdefault(f"flips-shown-{made}-{kind}", AT_FIRST)
@@ -166,7 +165,7 @@ def flipped(made: int, found: Found) -> None:
 def one(made: int, found: Found, place: int, flip: Found) -> None:
     """A flipped image with its class and both answers; a click looks at its feature maps."""
     names = found["classes"]
-    said = [f"{name} {names[c]} {words.percent(sure, 0)}" for name, (c, sure) in (("before:", flip["dense"]), ("now:", flip["pruned"]))]  # fmt: skip
+    said = [f"{name} {names[c]} {words.percent(sure, 0)}".replace(" %", "\u00a0%") for name, (c, sure) in (("before:", flip["dense"]), ("now:", flip["pruned"]))]  # fmt: skip
     true = names[flip["class"]]
     with st.container(width=128, gap="xsmall"):
         st.image(tile(str(Run.of(made).pictures / "flips.png"), place), width=CELL,

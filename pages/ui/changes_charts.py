@@ -130,7 +130,7 @@ def flip_rows(found: Found) -> list[dict[str, Any]]:
     """One row a listed flip, for CSV and for data without pictures."""
     names = found["classes"]
     return [
-        {"test image": flip["image"], "kind": KINDS[flip["kind"]], "true class": names[flip["class"]]}
+        {"test example": flip["image"], "kind": KINDS[flip["kind"]], "true class": names[flip["class"]]}
         | {"before": names[flip["dense"][0]], "confidence before, %": round(100 * flip["dense"][1], 2)}
         | {"now": names[flip["pruned"][0]], "confidence now, %": round(100 * flip["pruned"][1], 2)}
         | {"lost in the true class, pp": round(100 * flip["lost"], 2)}

@@ -63,10 +63,10 @@ def layer_of(number: int, against: str) -> str:
     known = layers(number, against)
     if not known:
         return ""
-    text = {one["name"]: f"{one['name']} · keeps {one['kept']} of {one['units']}" for one in known}
     first = next((one["name"] for one in known if one["kept"] < one["units"]), known[0]["name"])
-    chosen: str = st.selectbox("Layer", list(text), index=list(text).index(first), format_func=lambda name: text.get(name, name),
-                               key="changed-layer", bind="query-params", help=LookSpec.model_fields["layer"].description)  # fmt: skip
+    names = [one["name"] for one in known]
+    chosen: str = st.selectbox("Layer", names, index=names.index(first), key="changed-layer", bind="query-params",
+                               help=LookSpec.model_fields["layer"].description)  # fmt: skip
     return "" if chosen == first else chosen
 
 

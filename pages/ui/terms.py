@@ -149,6 +149,14 @@ STUDIES = {
         "Spearman 1904, The proof and measurement of association between two things",
         "https://doi.org/10.2307/1412159",
     ),
+    "Flip": Term("A test image that the pruned network answers otherwise than the network before."),
+    "Confusion": Term("How often images of one class are answered with another, for every two classes."),
+    "Feature map": Term("What one filter gives for one image, as a small picture: bright where it responds most."),
+    "McNemar's test": Term(
+        "Whether two networks differ by more than chance on the same images: it counts only the answers that became right or wrong.",
+        "McNemar 1947, Note on the sampling error of the difference between correlated proportions",
+        "https://doi.org/10.1007/BF02295996",
+    ),
     "Overlap": Term("How many of the filters that one criterion would remove another would remove too."),
 }
 NUMBERS = {

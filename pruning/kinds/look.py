@@ -146,8 +146,8 @@ def maps(spec: LookSpec, run: Run, pair: Pair, seen: Sequence[pictures.Maps]) ->
         raise UserError(f"{name} has no feature maps to compare.", do=f"Choose {layers[0]['name']}, or another convolution.")  # fmt: skip
     kept = stays(pair, name, len(seen[0][name]))
     whole = [list(seen[0][name]), *(spread(found[name], kept, len(seen[0][name])) for found in seen[1:])]
-    if np.array_equal(seen[1][name], seen[2][name]):
-        del whole[1]
+    if pair.cut is pair.dense or np.array_equal(seen[1][name], seen[2][name]):
+        del whole[1]  # nothing was cut, or nothing trained since
     write_atomic(run.pictures / MAPS, pictures.units([network[:MOST] for network in whole]))
     told = {"layer": name, "layers": layers, "networks": ["dense", *["cut"] * (len(whole) == 3), "pruned"]}
     return told | {"size": list(seen[0][name].shape[1:]), "units": numbers(whole, pair, name)}
