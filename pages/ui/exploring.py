@@ -76,7 +76,7 @@ def live(
 ) -> None:
     """The element, with all that it counts by itself."""
     whole, place = plan.channels, setting.key(row.id, asked.blocks)
-    group = chosen.group or whole.groups[0].name
+    group, scored = chosen.group or whole.groups[0].name, state.scores(row.id, asked.blocks) | {asked.criterion: scores}
     data = {
         **table.network(whole, shut),
         "key": place,
@@ -88,7 +88,7 @@ def live(
         "scores": table.scored(whole, scores, group),
         "prediction": None,
         "latency": None,
-        "presets": presets.presets(row, whole, state.scores(row.id, asked.blocks), asked, curves, None),
+        "presets": presets.presets(row, whole, scored, asked, curves, None),
         "tiles": table.sheet(row.id, asked.blocks, whole, group),
         "start": chosen.message() | {"group": group},
         "confirmed": table.confirmed(plan),

@@ -3,6 +3,8 @@
 from collections.abc import Callable, Iterator, Mapping
 from typing import Any
 
+import streamlit as st
+
 from pages.ui import cards, state, words
 from pages.ui.series import CRITERIA
 from pruning.allocate import Scores, from_settings, ladder
@@ -32,8 +34,9 @@ def presets(
 ) -> list[dict[str, Any]]:
     """All that can be had for this network, as the live element takes them."""
     mine: Scores = scored.get(wish.criterion, {})
+    budgets = _by_budget(f"{row.id} {len(mine)} {alone(wish).model_dump_json()}", whole, mine, wish)
     found = [
-        *by_budget(whole, mine, wish),
+        *budgets,
         *by_scan(whole, mine, wish, curves, accuracy),
         *by_criterion(whole, scored, wish),
         *by_run(row, wish),
@@ -42,6 +45,12 @@ def presets(
         {"name": name, "hint": hint, "kept": [kept.get(g.name, g.units) for g in whole.groups]}
         for name, hint, kept in found
     ]
+
+
+@st.cache_data(max_entries=50, show_spinner=False)
+def _by_budget(key: str, _whole: ChannelMap, _scores: Scores, _wish: PruneSettings) -> list[Preset]:
+    """Kept from one release to the next: it takes up to a second for a network of 200 groups."""
+    return list(by_budget(_whole, _scores, _wish))
 
 
 def by_budget(whole: ChannelMap, scores: Scores, wish: PruneSettings) -> Iterator[Preset]:
@@ -74,7 +83,7 @@ def by_criterion(whole: ChannelMap, scored: Mapping[str, Any], wish: PruneSettin
     known = [name for name in CRITERIA if name in scored and "error" not in scored[name] and name not in BY_CHANCE]
     chosen = [str(wish.criterion), *(name for name in known if name != wish.criterion)]
     for name in [name for name in chosen if name in known][:SCORED]:
-        kept = tried(whole, scored[name], alone(wish).model_copy(update={"spread": Spread.GLOBAL, "share": 0.5}))
+        kept = tried(whole, scored[name], alone(wish).model_copy(update={"spread": Spread.GLOBAL}))
         if kept:
             yield f"Half, lowest by {CRITERIA[name]}", "half of all filters, those that score lowest anywhere", kept
 
@@ -90,7 +99,9 @@ def by_run(row: Row, wish: PruneSettings) -> Iterator[Preset]:
 def alone(wish: PruneSettings) -> PruneSettings:
     """The wish without groups set by hand, by a spread that reads a share."""
     spread = wish.spread if wish.spread in (Spread.GLOBAL, Spread.ISOMORPHIC, Spread.PERCENTILE) else Spread.UNIFORM
-    return wish.model_copy(update={"shares": {}, "spread": spread, "max_params": 0, "max_macs": 0, "max_latency": 0.0})
+    return wish.model_copy(
+        update={"shares": {}, "spread": spread, "share": 0.5, "max_params": 0, "max_macs": 0, "max_latency": 0.0}
+    )
 
 
 def tried(whole: ChannelMap, scores: Scores, wish: PruneSettings) -> Kept | None:
