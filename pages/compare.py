@@ -1,88 +1,76 @@
-"""Compare: accuracy against what a network costs, over sweeps, recipes and single runs."""
+"""Compare: accuracy against what a network costs, over sweeps, recipes and single runs; how they learned, differ and were cut."""
 
-import pandas as pd
 import streamlit as st
 
-from pages.ui import cards, example, files, state, tradeoffs
-from pruning.jobs.store import NETWORK, TREES, Row, State
+from pages.ui import cards, chosen, compared, example, results, sections, tradeoffs
+from pages.ui.compared import Entry, Key
 
-COLUMNS = {
-    "run": st.column_config.NumberColumn("Run", width=50),
-    "title": st.column_config.TextColumn("Title", width=230),
-    "accuracy": st.column_config.NumberColumn("Accuracy", format="%.2f %%", help="On the test images."),
-    "Δ accuracy": st.column_config.TextColumn(alignment="right"),
-    "parameters": st.column_config.NumberColumn("Parameters", format="localized"),
-    "Δ parameters": st.column_config.TextColumn(alignment="right"),
-    "MACs": st.column_config.NumberColumn("MACs", format="localized"),
-    "Δ MACs": st.column_config.TextColumn(alignment="right"),
-    "model": st.column_config.TextColumn("Network", width=150),
-    "latency": st.column_config.NumberColumn("Latency", format="%.2f ms"),
+AXES = {"params": "Parameters", "macs": "MACs", "bytes": "Size", "latency": "Latency"}
+HELP = {
+    "axes": "What a network costs: one chart for each.",
+    "colour": "What has a colour and a marker of its own. By criterion and by sweep, runs that differ in nothing but their "
+    "seeds are one point with an error bar: their mean and standard deviation. Training curves have the same colours.",
+    "front": "A line through the points that no other beats in accuracy and cost; each has a ring.",
+    "log": "Every step to the right is a factor: for networks of very different cost.",
 }
 
 
-AXES = {"params": "Parameters", "macs": "MACs", "bytes": "Size", "latency": "Latency"}
-
-
-def family(runs: dict[str, Row]) -> list[str]:
-    """The newest sweep or recipe, or else the newest run, with all single runs of its network and data set."""
-    first = next((row for row in runs.values() if row.kind in TREES), next(iter(runs.values())))
-    alike = [n for n, row in runs.items() if row.kind in NETWORK and state.network(row.id) == state.network(first.id)]
-    return [str(first.id)] if first.kind in TREES else alike[:20]
-
-
-def candidates() -> dict[str, Row]:
-    """Finished runs with a network, sweeps and recipes with a finished run, newest first, without those runs."""
-    found = [row for row in state.rows((*NETWORK, *TREES)) if row.sweep is None]
-    return {str(row.id): row for row in found if any(state.result(n) for n in members(row))}
-
-
-def members(row: Row) -> list[int]:
-    if row.kind in TREES:
-        children = state.store().children(row.id)
-        return [child.id for child in children if child.state is State.SUCCEEDED and child.kind in NETWORK]
-    return [row.id] if row.state is State.SUCCEEDED else []
-
-
-def compare(rows: list[Row]) -> None:
-    numbers = list(dict.fromkeys(number for row in rows for number in members(row)))
-    axes = st.segmented_control("Accuracy against", list(AXES), default=["params", "macs"], selection_mode="multi",
-                                format_func=lambda a: AXES[a], key="axes", bind="query-params")  # fmt: skip
-    shown = [axis for axis in AXES if axis in axes][:2] or ["params"]
-    records = {axis: tradeoffs.of(numbers, axis) for axis in shown}
-    if any(record.series or record.baselines for record in records.values()):
-        for column, (axis, record) in zip(st.columns(len(shown), gap="medium"), records.items(), strict=True):
+def tradeoff(key: Key, entries: tuple[Entry, ...]) -> str:
+    """The charts; returns what was chosen to have the colours."""
+    st.subheader("Accuracy against cost", anchor=False)
+    st.caption("The further up and to the left, the better. A click on a point opens its run.")
+    with st.container(horizontal=True, vertical_alignment="bottom", gap="medium"):
+        axes = st.segmented_control("Accuracy against", list(AXES), default=["params", "macs"], selection_mode="multi",
+                                    format_func=lambda a: AXES[a], key="axes", bind="query-params", help=HELP["axes"])  # fmt: skip
+        by = st.segmented_control("Colour", list(tradeoffs.COLOURS), default="criterion", required=True, key="colour", bind="query-params",
+                                  format_func=lambda c: tradeoffs.COLOURS[c], help=HELP["colour"])  # fmt: skip
+        with st.container(width="content", gap=None):
+            with_front = st.toggle("Pareto front", True, key="front", bind="query-params", help=HELP["front"])
+            log = st.toggle("Log cost", key="logcost", bind="query-params", help=HELP["log"])
+    shown = [axis for axis in AXES if axis in axes] or ["params"]
+    made = {axis: tradeoffs.drawn(key, axis, by, with_front, log, entries) for axis in shown}
+    for pair in (shown[:2], shown[2:]):
+        for column, axis in zip(st.columns(max(1, len(pair)), gap="medium"), pair, strict=False):
             with column:
-                tradeoffs.show(record, f"accuracy-{axis}", key=axis)
-    if len(axes) > 2:
-        st.caption("Two charts stand side by side: the first two of those chosen.")
-    table = tradeoffs.tabulate(numbers)
-    st.subheader("The runs", anchor=False)
-    st.dataframe(pd.DataFrame(table), hide_index=True, column_config=COLUMNS)
-    st.caption("Differences are to each run's parent. MACs: conv and linear weights once per output position.")
-    st.download_button(
-        "Download table",
-        lambda: files.table(tradeoffs.for_csv(table)),
-        "runs.csv",
-        icon=":material/download:",
-        type="tertiary",
-        on_click="ignore",
-    )
+                chart(made[axis], axis)
+    remarks(entries, made, with_front=with_front)
+    return by
 
 
-cards.header("Compare", "Choose the winner: accuracy against what the network costs.",
-             "Baseline", "Sweep", "Criterion", "Parameters", "MACs", "Accuracy", "Latency")  # fmt: skip
-runs = candidates()
-if not runs:
+def chart(drawn: tradeoffs.Drawn, axis: str) -> None:
+    if drawn[0].points:
+        tradeoffs.place(drawn, f"accuracy-{axis}", key=f"tradeoff-{axis}")
+    else:
+        st.info(f"**None of these runs has a {AXES[axis].lower()} to draw.** Latency is measured when a run ends.")
+
+
+def remarks(entries: tuple[Entry, ...], made: dict[str, tradeoffs.Drawn], *, with_front: bool) -> None:
+    """What the charts do not say themselves."""
+    images = sorted({e.images for e in entries})
+    if with_front and len(images) > 1:
+        st.caption(f"No front is drawn: accuracies on different images ({', '.join(images)}) do not compare.")
+    for record, _ in list(made.values())[:1]:
+        if record.front:
+            st.caption(tradeoffs.beaten_by_none(record))
+        if any(p.count > 1 for p in record.points):
+            st.caption("Error bars: standard deviation over runs that differ in nothing but their seeds.")
+
+
+cards.header("Compare", "Choose the winner: accuracy against what the network costs.", "Baseline", "Sweep", "Criterion",
+             "Parameters", "MACs", "Size", "Accuracy", "Latency", "Pareto front", "Moving average")  # fmt: skip
+rows = chosen.known()
+if not chosen.offered(rows):
     if cards.empty(
         f"Curves of accuracy against parameters and MACs will be here, once a run is finished. {example.LINE}",
         example.BUTTON,
         key="fill",
     ):
         example.start()
+elif numbers := chosen.choose(rows):
+    members = list({row.id: row for n in numbers for row in chosen.members(rows[n], rows)}.values())
+    key, entries = compared.key_of(members), compared.gather(members)
+    colours = tradeoff(key, entries)
+    results.show(entries)
+    sections.show(key, entries, colours)
 else:
-    chosen = st.multiselect("Runs, sweeps and recipes", list(runs), default=family(runs), format_func=lambda n: f"{n} · {cards.title(runs[n])}",
-                            key="compare", persist_state="session")  # fmt: skip
-    if chosen:
-        compare([runs[n] for n in chosen])
-    else:
-        st.info("Choose at least one run.")
+    st.info("Choose at least one run.")

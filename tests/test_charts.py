@@ -6,7 +6,7 @@ import zipfile
 import pytest
 from streamlit.testing.v1 import AppTest
 
-from pages.ui import before_after, charts, files, names, series, tradeoffs
+from pages.ui import before_after, charts, files, names, results, series
 from pages.ui.series import Bars, Norms, Point, Series, Tradeoff
 from pages.ui.terms import TERMS
 from pruning.channels.map import ChannelMap, Group
@@ -25,7 +25,7 @@ def test_runs_of_one_size_become_their_mean_with_its_spread():
     points = [Point(2, 50.0, 0.8, "half"), Point(5, 50.0, 0.9, "half"), Point(3, 10.0, 0.5, "tenth")]
     assert series.averaged(points) == (
         Point(3, 10.0, 0.5, "tenth"),
-        Point(2, 50.0, pytest.approx(0.85), "half, mean of 2 runs", pytest.approx(0.0707, abs=1e-4), 2),
+        Point(2, 50.0, pytest.approx(0.85), "half, mean of 2 runs", pytest.approx(0.0707, abs=1e-4), 2, runs=(2, 5)),
     )
 
 
@@ -60,6 +60,7 @@ def test_a_tradeoff_has_one_csv_row_a_point():
         "test accuracy, %": 90.0,
         "standard deviation, pp": 0.0,
         "runs": 1,
+        "on the Pareto front": False,
     }
     assert len(TRADE.rows()) == 2
 
@@ -94,7 +95,7 @@ def test_a_chart_can_be_taken_away_as_page_and_table():
     assert (
         files.table(TRADE.rows()).splitlines()[0].startswith(b'series,run,what,criterion,"share removed, %",parameters')
     )
-    assert tradeoffs.for_csv([{"Δ accuracy": "−1.00 pp", "title": "Half"}]) == [
+    assert results.for_csv([{"Δ accuracy": "−1.00 pp", "title": "Half"}]) == [
         {"change of accuracy, pp": "-1.00", "title": "Half"}
     ]
 

@@ -10,7 +10,7 @@ import pytest
 from conftest import end_processes
 from streamlit.testing.v1 import AppTest
 
-from pages.ui import setup, state, tradeoffs, words
+from pages.ui import compared, setup, state, tradeoffs, words
 from pruning.jobs import supervisor
 from pruning.jobs.store import State, Store
 from pruning.run import Run, home, write_json
@@ -441,6 +441,7 @@ def test_a_budget_on_latency_alone_can_be_started(full):
 def test_masks_stand_in_compare_as_what_they_are(full):
     row = Store(home()).row(Store(home()).submit(MaskSpec(parent=TRAIN)))
     Store(home()).cancel(row.id)
-    assert tradeoffs.curve_of(row, {}) == ("Masked, nothing removed", "iris-mlp on iris", 0)
-    assert tradeoffs.curve_of(Store(home()).row(PRUNE), {})[0] == "L1 norm"
-    assert tradeoffs.curve_of(Store(home()).row(TRAIN), {}) is None
+    mask, prune, train = compared.gather([row, *(Store(home()).row(n) for n in (PRUNE, TRAIN))])
+    assert tradeoffs.curve_of(mask, {}) == ("Masked, nothing removed", "iris-mlp on iris", 0)
+    assert tradeoffs.curve_of(prune, {})[0] == "L1 norm"
+    assert tradeoffs.curve_of(train, {}) is None

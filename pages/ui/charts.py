@@ -5,57 +5,137 @@ from typing import Any
 
 import plotly.graph_objects as go
 
-from pages.ui.series import ACCENT, CRITERIA, DENSE, STYLES, Bars, Learning, Norms, Series, Tradeoff
+from pages.ui import words
+from pages.ui.series import ACCENT, CRITERIA, DENSE, STYLES, Bars, Learning, Norms, Point, Series, Tradeoff
 
-CONFIG = {"displaylogo": False, "modeBarButtonsToRemove": ["select2d", "lasso2d", "autoScale2d"]}
+CONFIG = {
+    "displaylogo": False,
+    "modeBarButtonsToRemove": ["select2d", "lasso2d", "autoScale2d", "zoomIn2d", "zoomOut2d"],
+}
 
 
-def tradeoff(record: Tradeoff) -> go.Figure:
-    """Accuracy in percent against parameters, MACs …; baselines are hollow grey diamonds."""
+def tradeoff(record: Tradeoff, *, log: bool = False) -> go.Figure:
+    """Accuracy in percent against parameters, MACs …; baselines are hollow grey diamonds, points on the front have rings."""
     figure = blank(record.title, record.x_title, "test accuracy, %", height=420)
+    if record.front:
+        figure.add_trace(_front(record))
     for i, series in enumerate(record.series):
-        figure.add_trace(_line(series, _style(series.name, i)))
+        figure.add_trace(_line(series, style(series.name, i), record.x_title))
     if record.baselines:
         figure.add_trace(_baselines(record))
-    figure.update_xaxes(rangemode="tozero", tickformat="~s")
-    figure.update_layout(legend={"y": -0.2, "yanchor": "top", "x": 0, "xanchor": "left"}, margin={"t": 40})
+    figure.update_xaxes(**_amounts(record.x_title, log=log))
+    return legend_below(figure)
+
+
+def _amounts(x_title: str, *, log: bool) -> dict[str, Any]:
+    """200k, 4M, 16MB on the axis; milliseconds as they are."""
+    short = (
+        {} if x_title.endswith("ms") else {"tickformat": "~s", "ticksuffix": "B" if x_title.endswith("bytes") else ""}
+    )
+    return short | ({"type": "log"} if log else {"rangemode": "tozero", "nticks": 7}) | {"tickangle": 0}
+
+
+def legend_below(figure: go.Figure) -> go.Figure:
+    """The legend under the axis, in as many lines as it needs; the plot keeps its height."""
+    names = [shortened(trace.name) for trace in figure.data if trace.showlegend is not False]
+    figure.for_each_trace(lambda trace: trace.update(name=shortened(trace.name)))
+    across = max(1, NARROW // (45 + 7 * max(map(len, names), default=1)))
+    lines = -(-len(names) // across)
+    taller = 20 * max(0, min(lines, LINES) - 1)
+    figure.update_layout(
+        legend={
+            "yref": "container",
+            "y": 0,
+            "yanchor": "bottom",
+            "x": 0,
+            "xanchor": "left",
+            "maxheight": 20 * LINES + 10,
+        },
+        height=figure.layout.height + taller,
+        margin={"b": 85 + taller},
+    )
     return figure
 
 
-def _style(name: str, position: int) -> tuple[str, str, str]:
+NARROW, LINES = 400, 8  # pixels that a chart has across, and lines of a legend before it scrolls
+
+
+def shortened(name: str | None, most: int = 38) -> str:
+    name = name or ""
+    return name if len(name) <= most else f"{name[: most - 1]}…"
+
+
+def _front(record: Tradeoff) -> go.Scatter:
+    """Steps under which every other point lies, and a ring around each point on it."""
+    return go.Scatter(
+        name="Pareto front",
+        x=[p.x for p in record.front],
+        y=[100 * p.y for p in record.front],
+        mode="lines+markers",
+        line={"color": ACCENT, "width": 1.5, "shape": "hv"},
+        marker={"symbol": "circle-open", "size": 17, "color": ACCENT, "line": {"width": 1.5}},
+        cliponaxis=False,
+        hoverinfo="skip",
+    )
+
+
+OTHERS = ("Fine-tuned", "Masked, nothing removed", "unpruned")  # beside criteria, with a look of their own
+KNOWN = (*CRITERIA.values(), *OTHERS)
+
+
+def style(name: str, position: int) -> tuple[str, str, str]:
     """Colour, dash and marker. A criterion has the same look on every page; other series take the next free one."""
-    known = max((title for title in CRITERIA.values() if name.startswith(title)), key=len, default="")
-    i = list(CRITERIA.values()).index(known) if known else position
+    known = max((title for title in KNOWN if name.startswith(title)), key=len, default="")
+    i = KNOWN.index(known) if known else position
     lap = i // len(STYLES)  # past the last colour they come again, each with another dash and marker
     return (STYLES[i % len(STYLES)][0], *STYLES[(i + lap) % len(STYLES)][1:])
 
 
-def _line(series: Series, style: tuple[str, str, str]) -> go.Scatter:
+def _line(series: Series, style: tuple[str, str, str], x_title: str) -> go.Scatter:
     colour, dash, symbol = style
     return go.Scatter(
         name=series.name,
-        x=[p.x for p in series.points],
-        y=[100 * p.y for p in series.points],
-        error_y={"array": [100 * p.spread for p in series.points], "visible": any(p.spread for p in series.points)},
-        customdata=[[p.run, p.note] for p in series.points],
+        error_y={"array": [100 * p.spread for p in series.points], "visible": any(p.spread for p in series.points),
+                 "thickness": 1.5, "width": 4},
         mode="lines+markers" if series.is_curve else "markers",
         line={"color": colour, "dash": dash, "width": 2},
-        marker={"symbol": symbol, "size": 8 if series.is_curve else 12, "color": colour},
-        cliponaxis=False,
-        hovertemplate="%{customdata[1]}<br>%{x:,.0f} · %{y:.2f} %<br>run %{customdata[0]}<extra></extra>",
-    )
+        marker={"symbol": symbol, "size": 8 if series.is_curve else 11, "color": colour},
+        **_points(series.points, x_title),
+    )  # fmt: skip
+
+
+def _points(points: Sequence[Point], x_title: str) -> dict[str, Any]:
+    """Places of points, and what is said when the pointer is on one; its run comes first, for a click."""
+    return {
+        "x": [p.x for p in points],
+        "y": [100 * p.y for p in points],
+        "customdata": [[p.run, p.note, _cost(p.x, x_title), _spread(p), _whose(p)] for p in points],
+        "cliponaxis": False,
+        "hovertemplate": "%{customdata[1]}<br>%{customdata[2]} · %{y:.2f} %%{customdata[3]}<br>%{customdata[4]}<extra></extra>",
+    }
+
+
+def _cost(cost: float, x_title: str) -> str:
+    if x_title.endswith("ms"):
+        return f"{cost:.3g} ms"
+    return words.size(cost) if x_title.endswith("bytes") else f"{words.count(cost)} {x_title}"
+
+
+def _spread(point: Point) -> str:
+    return f" ± {100 * point.spread:.2f}" if point.spread else ""
+
+
+def _whose(point: Point) -> str:
+    many = len(point.numbers) > 1
+    return f"runs {', '.join(map(str, point.numbers))}, click to choose" if many else f"run {point.run}, click to open"
 
 
 def _baselines(record: Tradeoff) -> go.Scatter:
     return go.Scatter(
         name="unpruned" if len(record.baselines) > 1 else f"unpruned: {record.baselines[0].note}",
-        x=[p.x for p in record.baselines],
-        y=[100 * p.y for p in record.baselines],
-        customdata=[[p.run, p.note] for p in record.baselines],
         mode="markers",
         marker={"symbol": "diamond-open", "size": 12, "color": DENSE, "line": {"width": 2}},
-        cliponaxis=False,
-        hovertemplate="%{customdata[1]}<br>%{x:,.0f} · %{y:.2f} %<br>run %{customdata[0]}<extra></extra>",
+        **_points(record.baselines, record.x_title),
     )
 
 

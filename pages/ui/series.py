@@ -1,5 +1,6 @@
 """Plain records behind every chart: run files → numbers, with no drawing in them."""
 
+import re
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass, field, replace
 from statistics import mean, stdev
@@ -22,6 +23,9 @@ COMMON = ("l1", "l2", "taylor", "bn-scale", "random")  # most often compared: th
 CRITERIA: dict[str, str] = {str(n): CARDS[n].title for n in sorted(CARDS, key=lambda name: (*COMMON, name).index(name))}
 
 
+SEEDED = r", seed \d+$"  # how the title of a run in a sweep ends
+
+
 @dataclass(frozen=True)
 class Point:
     run: int
@@ -32,6 +36,12 @@ class Point:
     count: int = 1
     criterion: str = ""
     share: float | None = None  # removed, as asked for
+    alike: str = ""  # the same for runs that differ in nothing but their seeds; "": told by x
+    runs: tuple[int, ...] = ()  # behind a mean
+
+    @property
+    def numbers(self) -> tuple[int, ...]:
+        return self.runs or (self.run,)
 
 
 @dataclass(frozen=True)
@@ -49,6 +59,11 @@ class Tradeoff:
     x_title: str
     series: tuple[Series, ...]
     baselines: tuple[Point, ...] = ()
+    front: tuple[Point, ...] = ()  # those that no other point beats, cheapest first
+
+    @property
+    def points(self) -> tuple[Point, ...]:
+        return (*(p for s in self.series for p in s.points), *self.baselines)
 
     def rows(self) -> list[dict[str, Any]]:
         """One row a point, for CSV."""
@@ -64,25 +79,36 @@ class Tradeoff:
                 "test accuracy, %": round(100 * p.y, 4),
                 "standard deviation, pp": round(100 * p.spread, 4),
                 "runs": p.count,
+                "on the Pareto front": p in self.front,
             }
             for name, p in named
         ]
 
 
 def averaged(points: Iterable[Point]) -> tuple[Point, ...]:
-    """One point for each x, ascending: the mean over the runs of that size, with their spread."""
-    found: dict[float, list[Point]] = {}
+    """Runs that differ in nothing but their seeds become one point: their mean, with the spread of y; ascending."""
+    found: dict[float | str, list[Point]] = {}
     for point in points:
-        found.setdefault(point.x, []).append(point)
-    return tuple(_mean(alike) for _, alike in sorted(found.items()))
+        found.setdefault(point.alike or point.x, []).append(point)
+    return tuple(sorted((_mean(alike) for alike in found.values()), key=lambda p: p.x))
 
 
 def _mean(points: list[Point]) -> Point:
     first, values = points[0], [p.y for p in points]
     if len(points) == 1:
         return first
-    note = f"{first.note}, mean of {len(points)} runs"
-    return replace(first, y=mean(values), note=note, spread=stdev(values), count=len(points))
+    runs = tuple(p.run for p in points)
+    note = f"{re.sub(SEEDED, '', first.note)}, mean of {len(points)} runs"
+    return replace(first, x=mean(p.x for p in points), y=mean(values), note=note, spread=stdev(values), count=len(points), runs=runs)  # fmt: skip
+
+
+def front(points: Iterable[Point]) -> tuple[Point, ...]:
+    """The points that no other beats in both, cheapest first: each is more accurate than all that cost less."""
+    found: list[Point] = []
+    for point in sorted(points, key=lambda p: (p.x, -p.y)):
+        if not found or point.y > found[-1].y:
+            found.append(point)
+    return tuple(found)
 
 
 @dataclass(frozen=True)

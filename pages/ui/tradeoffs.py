@@ -1,14 +1,14 @@
-"""Accuracy against cost over many runs: which points belong to which curve, and the chart with its files."""
+"""Accuracy against cost over many runs: which points belong together, the front, and the charts with their files."""
 
-import json
-from collections.abc import Iterable
+from collections.abc import Iterable, Sequence
 
+import plotly.graph_objects as go
 import streamlit as st
 
-from pages.ui import cards, charts, files, state, words
-from pages.ui.series import CRITERIA, Point, Series, Tradeoff, averaged
-from pruning.jobs.store import Row
-from pruning.spec import BY_SHARE, FinetuneSpec, MaskSpec, PruneSpec, Settings, Spec
+from pages.ui import cards, charts, compared, files, state, words
+from pages.ui.compared import Entry, Key
+from pages.ui.series import CRITERIA, Point, Series, Tradeoff, averaged, front
+from pruning.spec import FinetuneSpec, MaskSpec, PruneSpec
 
 AXES = {
     "params": ("parameters", "Accuracy against parameters"),
@@ -16,43 +16,55 @@ AXES = {
     "bytes": ("size, bytes", "Accuracy against size"),
     "latency": ("latency, ms", "Accuracy against latency"),
 }
+COLOURS = {
+    "criterion": "Criterion",
+    "seed": "Seed",
+    "run": "Run",
+    "sweep": "Sweep or recipe",
+}
+Drawn = tuple[Tradeoff, go.Figure]
 
 
 def of(numbers: Iterable[int], axis: str) -> Tradeoff:
-    """A curve for every criterion of a sweep, loose points for single runs; the trainings they go back to are the baselines.
+    """The record of runs by their numbers: a curve for every criterion, the trainings they go back to as baselines."""
+    rows = [row for number in numbers if (row := state.find(number)) is not None]
+    return record(compared.gather(rows), axis)
 
-    Sweeps that differ in nothing but their seeds are one curve, of means.
+
+def record(entries: Sequence[Entry], axis: str, by: str = "criterion", *, with_front: bool = False) -> Tradeoff:
+    """Means over the runs that differ in nothing but their seeds; by run and by seed, every run on its own.
+
+    Sweeps that differ in nothing but their seeds are one curve. There is no front over accuracies on several data sets.
     """
-    curves: dict[tuple[str, str, int], list[Point]] = {}
-    alike: dict[str, int] = {}  # settings but for the seeds -> the first sweep with them
-    baselines: dict[int, Point] = {}
-    for number in numbers:
-        point, row = point_of(number, axis), state.find(number)
-        if point is None or row is None:
-            continue
-        key, first = curve_of(row, alike), state.first(number)
-        if key is not None:
-            curves.setdefault(key, []).append(point)
-        base = point_of(first, axis) if first is not None else None
-        if base is not None:
-            baselines[base.run] = base
     x_title, title = AXES[axis]
-    return Tradeoff(title, x_title, _named(curves), tuple(baselines.values()))
+    named = criteria(entries, axis) if by == "criterion" else grouped(entries, axis, by)
+    starts = [row for n in dict.fromkeys(e.first for e in entries) if (row := state.find(n)) is not None]
+    baselines = tuple(p for e in compared.gather(starts) if (p := point(e, axis)) is not None)
+    found = Tradeoff(title, x_title, named, baselines)
+    beaten_by_none = front(found.points) if with_front and len({e.images for e in entries}) == 1 else ()
+    return Tradeoff(title, x_title, named, baselines, beaten_by_none)
 
 
-def curve_of(row: Row, alike: dict[str, int]) -> tuple[str, str, int] | None:
+def criteria(entries: Iterable[Entry], axis: str) -> tuple[Series, ...]:
+    curves: dict[tuple[str, str, int], list[Point]] = {}
+    alike: dict[str, int] = {}  # family -> the first sweep of it
+    for one in entries:
+        key, found = curve_of(one, alike), point(one, axis)
+        if key is not None and found is not None:
+            curves.setdefault(key, []).append(found)
+    return _named(curves)
+
+
+def curve_of(entry: Entry, alike: dict[str, int]) -> tuple[str, str, int] | None:
     """(name, network, sweep or 0) of the curve that a run belongs to; None for a training, which is a baseline."""
-    spec, network = state.specification(row.id), state.network(row.id)
-    tree = state.find(row.sweep)
-    match spec:
-        case PruneSpec() if tree is not None and tree.kind == "sweep":
-            return CRITERIA[spec.pruning.criterion], network, alike.setdefault(seedless(spec), tree.id)
+    match entry.spec:
         case PruneSpec():
-            return CRITERIA[spec.pruning.criterion], network, 0
+            sweep = alike.setdefault(entry.family, entry.sweep) if entry.sweep is not None else 0
+            return compared.criterion(entry.spec), entry.network, sweep
         case MaskSpec():
-            return "Masked, nothing removed", network, 0
+            return "Masked, nothing removed", entry.network, 0
         case FinetuneSpec():
-            return "Fine-tuned", network, 0
+            return "Fine-tuned", entry.network, 0
     return None
 
 
@@ -65,91 +77,87 @@ def _named(curves: dict[tuple[str, str, int], list[Point]]) -> tuple[Series, ...
         name = " · ".join(
             part for part in [*parts, "single run" if criterion in CRITERIA.values() and not sweep else ""] if part
         )
-        curve = averaged(points) if sweep else tuple(sorted(points, key=lambda p: p.x))
-        found.append(Series(name, curve, is_curve=bool(sweep)))
+        found.append(Series(name, averaged(points), is_curve=bool(sweep)))
     return tuple(found)
 
 
-def seedless(spec: Settings) -> str:
-    """What a run of a sweep was asked for, and its parents before it, without seeds, titles, criterion and share."""
-    own = spec.model_dump(mode="json", exclude={"title": True, "parent": True, "pruning": {"seed", "share", "criterion"},
-                                                "finetune": {"seed"}, "training": {"seed"}})  # fmt: skip
-    parent = state.specification(spec.parent) if hasattr(spec, "parent") else None
-    return json.dumps(own, sort_keys=True) + (seedless(parent) if parent is not None else "")
+def grouped(entries: Iterable[Entry], axis: str, by: str) -> tuple[Series, ...]:
+    """Loose points by seed, run or tree; those of a tree are means over seeds."""
+    found: dict[str, list[Point]] = {}
+    for one in entries:
+        dot = point(one, axis)
+        if dot is not None and one.kind != "train":
+            found.setdefault(group(one, by), []).append(dot)
+    mean = averaged if by == "sweep" else lambda points: tuple(sorted(points, key=lambda p: p.x))
+    return tuple(Series(name, mean(points), is_curve=False) for name, points in found.items())
 
 
-def point_of(number: int, axis: str) -> Point | None:
-    ended, row = state.result(number), state.find(number)
-    after = (ended or {}).get("after") or {}
+def group(entry: Entry, by: str) -> str:
+    """What a run is called in a legend, for each way to colour."""
+    match by:
+        case "seed":
+            return f"seed {compared.seed(entry.spec)}"
+        case "sweep":
+            return entry.tree or "single runs"
+        case "run":
+            return entry.label
+    criterion = compared.criterion(entry.spec)
+    return criterion or {"train": "unpruned", "finetune": "Fine-tuned"}.get(entry.kind, entry.kind)
+
+
+def point(entry: Entry, axis: str) -> Point | None:
+    """None for a run without a test accuracy, or without this cost."""
+    after = entry.after
     cost = cards.milliseconds(after) if axis == "latency" else after.get(axis)
-    if row is None or "test_accuracy" not in after or cost is None:
+    if "test_accuracy" not in after or cost is None:
         return None
-    criterion, share = asked(state.specification(number))
-    return Point(number, cost, after["test_accuracy"], cards.title(row), criterion=criterion, share=share)
+    spec = entry.spec
+    return Point(entry.run, cost, after["test_accuracy"], entry.title, criterion=compared.criterion(spec), share=compared.share(spec), alike=entry.alike)  # fmt: skip
 
 
-def asked(spec: Spec | None) -> tuple[str, float | None]:
-    """Criterion and share that a run asked for, where it asked for one."""
-    match spec:
-        case PruneSpec():
-            by_share = spec.pruning.spread in BY_SHARE and not spec.pruning.has_budget
-            return CRITERIA[spec.pruning.criterion], spec.pruning.share if by_share else None
-        case MaskSpec():
-            return CRITERIA[spec.masking.criterion], spec.masking.amount
-    return "", None
+@st.cache_resource(max_entries=60, show_spinner=False)
+def drawn(key: Key, axis: str, by: str, with_front: bool, log: bool, _entries: Sequence[Entry]) -> Drawn:
+    made = record(_entries, axis, by, with_front=with_front)
+    return made, charts.tradeoff(made, log=log)
 
 
 def show(record: Tradeoff, name: str, *, key: str) -> None:
-    figure = charts.tradeoff(record)
-    st.plotly_chart(figure, key=key, config=charts.CONFIG)
+    """A chart on a page that has one; a click on a point opens the run."""
+    place((record, charts.tradeoff(record)), name, key=key)
+
+
+def place(chart: Drawn, name: str, *, key: str) -> None:
+    record, figure = chart
+    chosen = st.plotly_chart(
+        figure, key=key, config=charts.CONFIG, on_select="rerun", selection_mode="points", alt=told(record)
+    )
     files.chart(figure, record.rows(), name)
+    clicked(chosen["selection"]["points"], record, key)
 
 
-def tabulate(numbers: Iterable[int]) -> list[dict[str, object]]:
-    """One row a run with its numbers and signed differences to its parent."""
-    found = []
-    for number in numbers:
-        ended, row = state.result(number), state.find(number)
-        if row is None or not ended or not ended.get("after"):
-            continue
-        found.append(_line(number, cards.title(row), ended.get("before"), ended["after"]))
-    return found
+def clicked(points: Sequence[dict[str, object]], record: Tradeoff, key: str) -> None:
+    """Open the run of the point, or name the runs behind a mean."""
+    numbers = {point.run: point.numbers for point in record.points}
+    for dot in points:
+        data = dot.get("customdata")
+        behind = numbers.get(int(data[0]), ()) if isinstance(data, (list, tuple)) and data else ()
+        if len(behind) == 1:
+            cards.open_run(behind[0])
+        with st.container(horizontal=True, vertical_alignment="center"):
+            st.caption(f"The mean of {words.plural(len(behind), 'run')}:", width="content")
+            for row in filter(None, map(state.find, behind)):
+                cards.link(row, key)
 
 
-def _line(number: int, title: str, before: dict | None, after: dict) -> dict[str, object]:  # type: ignore[type-arg]
-    def difference(key: str) -> str:
-        return words.change(before[key], after[key]) if before else ""
-
-    old, new = (before or {}).get("test_accuracy"), after.get("test_accuracy")
-    return {
-        "run": number,
-        "title": title,
-        "accuracy": None if new is None else 100 * new,
-        "Δ accuracy": words.points(old, new) if old is not None and new is not None else "",
-        "parameters": after["params"],
-        "Δ parameters": difference("params"),
-        "MACs": after["macs"],
-        "Δ MACs": difference("macs"),
-        "latency": cards.milliseconds(after),
-        "model": state.network(number),
-    }
+def told(record: Tradeoff) -> str:
+    """The chart in one sentence, for those who cannot see it."""
+    names = ", ".join(s.name for s in record.series) or "the unpruned networks"
+    best = max(record.points, key=lambda p: p.y, default=None)
+    most = f"; most accurate: {best.note}, {words.percent(best.y)}" if best else ""
+    return f"{record.title} of {words.plural(len(record.points), 'point')} ({names}){most}."
 
 
-CSV = {"accuracy": "test accuracy, %", "Δ accuracy": "change of accuracy, pp", "Δ parameters": "change of parameters, %",
-       "Δ MACs": "change of MACs, %", "latency": "latency, ms"}  # fmt: skip
-
-
-def for_csv(table: Iterable[dict[str, object]]) -> list[dict[str, object]]:
-    """The table with its units in the names of the columns, and bare numbers under them."""
-    return [{CSV.get(name, name): bare(value) for name, value in row.items()} for row in table]
-
-
-def bare(value: object) -> object:
-    """'−1.00 pp' → '-1.00'; other words stay."""
-    if isinstance(value, float):
-        return round(value, 4)
-    text = str(value)
-    if not text.endswith((" pp", " %")):
-        return value
-    number = text.rsplit(" ", 1)[0].replace(words.MINUS, "-").replace("±", "")
-    return number if number.lstrip("+-").replace(".", "", 1).isdecimal() else value
+def beaten_by_none(record: Tradeoff) -> str:
+    """The front in words."""
+    names = [f"{p.note} ({', '.join(map(str, p.numbers))})" for p in record.front]
+    return f"Beaten by no other in accuracy and {record.x_title.partition(',')[0]}: {'; '.join(names)}."
