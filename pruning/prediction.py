@@ -6,6 +6,7 @@ each foretold without itself (split conformal: Lei et al. 2018, arXiv 1604.04173
 """
 
 import math
+from bisect import bisect_right
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from functools import cached_property
@@ -57,7 +58,10 @@ class Curve:
 
     def at(self, share: float) -> Array:
         """(1 + folds,)"""
-        return np.array([np.interp(share, self.shares, row) for row in self.damages])
+        knot = min(bisect_right(self.shares, share) - 1, len(self.shares) - 2)
+        along = (share - self.shares[knot]) / (self.shares[knot + 1] - self.shares[knot])
+        found: Array = self.damages[:, knot] + along * (self.damages[:, knot + 1] - self.damages[:, knot])
+        return found
 
 
 @dataclass(frozen=True, eq=False)

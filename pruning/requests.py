@@ -53,6 +53,9 @@ class EvaluateSpec(Settings):
     images: int = Field(
         0, ge=0, title="Validation images", description="Images that accuracy is measured on; 0 counts and checks only."
     )
+    criterion: CriterionName | None = Field(
+        None, title="Criterion", description="What chose the units: predictions learn from cuts by their own criterion."
+    )
 
 
 class LatencySpec(Settings):
