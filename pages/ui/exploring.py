@@ -5,7 +5,21 @@ from typing import Any
 
 import streamlit as st
 
-from pages.ui import cards, charts, criteria, files, forms, launch, remarks, series, state, wish, words
+from pages.ui import (
+    cards,
+    charts,
+    criteria,
+    evaluate,
+    files,
+    forms,
+    launch,
+    predictions,
+    remarks,
+    series,
+    state,
+    wish,
+    words,
+)
 from pages.ui.explorer import presets, setting, table
 from pages.ui.explorer.component import explorer
 from pages.ui.explorer.setting import Setting
@@ -14,6 +28,7 @@ from pruning.channels.map import ChannelMap
 from pruning.curves import Curves
 from pruning.jobs.store import Row
 from pruning.plan import Plan
+from pruning.prediction import Predictor
 from pruning.protect import REASON, protected
 from pruning.ranking import remark
 from pruning.spec import Blocks, PruneSettings, Spread
@@ -51,10 +66,13 @@ def plan_for(row: Row, whole: ChannelMap, scores: criteria.Scores, asked: PruneS
     asked = setting.asked(asked.model_copy(update={"scan": scan[0] if scan else 0}), chosen, whole, shut)
     curves = scan[1] if scan else None
     plan = from_settings(whole, scores, asked, curves)
-    live(row, plan, scores, asked, curves, chosen, shut)
+    predictor = predictions.of(row, whole, asked)
+    live(row, plan, scores, asked, curves, chosen, shut, predictor)
     st.caption(numbers(plan))
+    evaluate.now(row, asked, plan, predictor)
     wish.remarks(asked, plan)
     take_away(row, plan, scores, asked, chosen.group)
+    predictions.show(row, predictor)
     remarks.approximate(whole.groups)
     launch.actions(row, asked, plan)
 
@@ -73,6 +91,7 @@ def live(
     curves: Curves | None,
     chosen: Setting,
     shut: Mapping[str, str],
+    predictor: Predictor | None,
 ) -> None:
     """The element, with all that it counts by itself."""
     whole, place = plan.channels, setting.key(row.id, asked.blocks)
@@ -86,7 +105,7 @@ def live(
         "limits": table.limits(whole, asked),
         "criterion": table.criterion(asked),
         "scores": table.scored(whole, scores, group),
-        "prediction": None,
+        "prediction": predictor.to_json([group.name for group in whole.groups]) if predictor else None,
         "latency": None,
         "presets": presets.presets(row, whole, scored, asked, curves, None),
         "tiles": table.sheet(row.id, asked.blocks, whole, group),
