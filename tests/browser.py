@@ -13,7 +13,7 @@ from contextlib import contextmanager
 from dataclasses import dataclass
 from pathlib import Path
 
-from playwright.sync_api import Browser, Page, expect, sync_playwright
+from playwright.sync_api import Browser, ConsoleMessage, Page, expect, sync_playwright
 
 ROOT = Path(__file__).resolve().parent.parent
 MINUTE = 60_000  # milliseconds
@@ -85,12 +85,21 @@ def tab(browser: Browser, *, width: int = 1280, dark: bool = False) -> Page:
     ).new_page()
     told: list[str] = []
     page.told = told  # type: ignore[attr-defined]
-    page.on("console", lambda message: told.append(message.text) if message.type == "error" else None)
+    page.on("console", lambda message: told.append(said(message)) if is_news(message) else None)
     page.on("pageerror", lambda error: told.append(str(error)))
     return page
 
 
-def settle(page: Page, quiet: int = 250) -> None:
+def is_news(message: ConsoleMessage) -> bool:
+    """Errors; but on a page's own link Streamlit looks for its server below the page first, and does not find it."""
+    return message.type == "error" and "/_stcore/" not in message.location.get("url", "")
+
+
+def said(message: ConsoleMessage) -> str:
+    return f"{message.text} ({message.location.get('url', '')})"
+
+
+def settle(page: Page, quiet: int = 150) -> None:
     """Wait until the script has run, no skeleton is left, and nothing in the page has changed for `quiet` ms."""
     expect(page.get_by_test_id("stMainBlockContainer").get_by_role("heading").first).to_be_visible(timeout=MINUTE)
     page.wait_for_function(SETTLED, arg=quiet, timeout=MINUTE, polling=50)

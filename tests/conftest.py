@@ -43,6 +43,46 @@ def _is_of(process: psutil.Process, runs: Path) -> bool:
         return False
 
 
+@pytest.fixture(scope="session")
+def prepared_runs(tmp_path_factory) -> Path:
+    """A folder with a run of every kind and every ending; read it, or copy it."""
+    import prepared
+
+    folder = tmp_path_factory.mktemp("prepared") / "runs"
+    prepared.make(folder)
+    return folder
+
+
+@pytest.fixture(scope="session")
+def dashboard(prepared_runs):
+    """The dashboard on the prepared runs: one server for all tests that only look."""
+    import browser
+
+    with browser.serve(prepared_runs) as served:
+        yield served
+    end_processes(prepared_runs)
+
+
+@pytest.fixture(scope="session")
+def empty_dashboard(tmp_path_factory):
+    """The dashboard on a folder with no run in it."""
+    import browser
+
+    folder = tmp_path_factory.mktemp("nothing") / "runs"
+    with browser.serve(folder) as served:
+        yield served
+    end_processes(folder)
+
+
+@pytest.fixture(scope="module")
+def chromium():
+    """A real browser."""
+    import browser
+
+    with browser.chromium() as opened:
+        yield opened
+
+
 @pytest.fixture
 def real_data(monkeypatch):
     """Folder with MNIST, FashionMNIST, dogs-vs-cats and weights: `PRUNING_DATA`, or shared/data beside the repository."""
