@@ -134,7 +134,7 @@ def test_a_small_request_has_no_page(full):
 def test_lists_leave_the_runs_of_sweeps_to_the_sweep(full):
     app = opened("runs")
     assert len(app.dataframe[0].value) == 4
-    app.toggle[0].set_value(True).run()
+    next(t for t in app.toggle if t.label == "Show runs of sweeps and recipes").set_value(True).run()
     assert len(app.dataframe[0].value) == 6
 
 

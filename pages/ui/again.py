@@ -1,23 +1,27 @@
-"""What a failed run leads to: a copy with the advice taken, or the page it came from with its settings filled in."""
+"""What a run leads to: a copy with an error's advice taken, or the page it came from with its settings filled in."""
 
 from typing import Any
 
 import streamlit as st
 
-from pages.ui import cards, forms, state
+from pages.ui import cards, forms, state, tuning
 from pages.ui.explorer import setting
 from pages.ui.wish import WAYS
 from pruning.amounts import written
+from pruning.errors import UserError
 from pruning.jobs.store import Row
+from pruning.run import Run
 from pruning.spec import (
     AuditSpec,
     FinetuneSpec,
     MaskSpec,
     PruneSpec,
+    RecipeSpec,
     ScanSpec,
     SearchSpec,
     Settings,
     Spec,
+    SweepSpec,
     TrainSettings,
     TrainSpec,
 )
@@ -34,10 +38,37 @@ def offer(row: Row) -> None:
         said = ", ".join(f"{PARTS.get(name, name)} {value:g}" for name, value in change.items())
         if st.button(f"Start a copy with {said}", type="primary", help="A new run; this one stays as it is."):
             cards.open_run(state.submit(copy)[0])
-    if isinstance(spec, TrainSpec | PruneSpec | Studied) and st.button(
-        "Change settings", type="secondary" if copy else "primary"
-    ):
+    if spec is not None:
+        ask(row, spec, "Change settings", "Fill these settings in again, to change them; nothing starts yet, and this run stays as it is.",
+            type="secondary" if copy else "primary")  # fmt: skip
+
+
+def clone(row: Row) -> None:
+    """The button that opens the page which a run came from, with all that was asked for filled in."""
+    if (spec := state.specification(row.id)) is not None:
+        ask(row, spec, "Clone", "Fill these settings in on the page that such runs start from, to change them or not; nothing starts yet.",
+            icon=":material/content_copy:", type="tertiary")  # fmt: skip
+
+
+def ask(row: Row, spec: Spec, label: str, says: str, **look: Any) -> None:
+    why = closed(spec)
+    if st.button(label, key=f"clone-{row.id}", help=f"{says} {why}".strip(), disabled=bool(why), **look):
         refill(spec)
+
+
+def closed(spec: Spec) -> str:
+    """Why the page that a run came from cannot show its settings now; empty where it can."""
+    parent = getattr(spec, "parent", None)
+    above = state.find(parent)
+    if parent is None:
+        return ""
+    if above is None:
+        return f"Not possible: run {parent}, which it starts from, is not there any more."
+    return (
+        ""
+        if Run.of(parent).channels.exists()
+        else f"Not possible: run {parent}, which it starts from, has no network yet."
+    )
 
 
 def changed(spec: Spec, change: dict[str, Any]) -> Spec | None:
@@ -52,7 +83,7 @@ def changed(spec: Spec, change: dict[str, Any]) -> Spec | None:
 
 
 Studied = MaskSpec | ScanSpec | SearchSpec | AuditSpec
-TABS = {"mask": "Masks", "scan": "Scan", "search": "Search", "audit": "Audit"}  # of Explore, by kind
+TABS = {"mask": "Masks", "scan": "Scan", "search": "Search", "audit": "Audit", "sweep": "Sweep"}  # of Explore, by kind
 FORMS = {
     "masking": "mask",
     "scan": "scan",
@@ -62,17 +93,78 @@ FORMS = {
 }  # prefix, by part
 
 
-def refill(spec: TrainSpec | PruneSpec | Studied) -> None:
+def refill(spec: Spec) -> None:
     """Open the page that a run came from, with the run's settings in its widgets."""
-    if isinstance(spec, TrainSpec):
-        trained(spec)
-        st.switch_page("pages/train.py", query_params={})
-    if isinstance(spec, PruneSpec):
-        pruned(spec)
-    else:
-        fill(**{prefix: getattr(spec, part) for part, prefix in FORMS.items() if hasattr(spec, part)})
-        st.session_state.update({"start": TABS[spec.kind], "mask-title": spec.title})
-    st.switch_page("pages/explore.py", query_params={"run": str(spec.parent)})
+    match spec:
+        case TrainSpec():
+            trained(spec)
+            st.switch_page("pages/train.py", query_params={})
+        case RecipeSpec():
+            repeated(spec)
+            st.switch_page("pages/recipes.py", query_params={})
+        case FinetuneSpec():
+            tune_on(spec)
+            return
+        case PruneSpec():
+            pruned(spec)
+        case SweepSpec():
+            swept(spec)
+        case MaskSpec() | ScanSpec() | SearchSpec() | AuditSpec():
+            fill(**{prefix: getattr(spec, part) for part, prefix in FORMS.items() if hasattr(spec, part)})
+            st.session_state.update({"start": TABS[spec.kind], "mask-title": spec.title})
+    left_out(spec)
+    st.switch_page("pages/explore.py", query_params={"run": str(getattr(spec, "parent", ""))})
+
+
+HIDDEN = {  # settings without a widget on Explore, by part
+    "pruning": ("seed", "score_images", "scan"),
+    "search": ("blocks",),
+}
+
+
+def left_out(spec: Spec) -> None:
+    """Say which settings, given on the command line, the page has no field for."""
+    parts = {part: getattr(spec, part) for part in HIDDEN if hasattr(spec, part)}
+    told = [
+        f"{type(part).model_fields[name].title} {getattr(part, name)}"
+        for own, part in parts.items()
+        for name in HIDDEN[own]
+        if name in type(part).model_fields and getattr(part, name) != type(part).model_fields[name].default
+    ]
+    if told:
+        st.toast(f"Not taken over, as this page has no field for it: {', '.join(told)}.", duration="infinite")
+
+
+@st.dialog("Train a network on")
+def tune_on(spec: FinetuneSpec) -> None:
+    """The settings of a fine-tuning, which no page has, and the button that starts it."""
+    st.caption(f"Starts from the network of run {spec.parent}.")
+    title = st.text_input("Title", spec.title, key="clone-title", help="What lists call the run.")
+    try:
+        main = forms.form(spec.training, "clone", only=tuning.MAIN, columns=2)
+        with st.expander("More settings"):
+            ready = forms.form(main, "clone", only=tuning.MORE, columns=2)
+    except UserError as error:
+        cards.problem(error)
+        return
+    if st.button("Start", type="primary", help="Queues it as a new run."):
+        cards.open_run(state.submit(spec.model_copy(update={"title": title, "training": ready}))[0])
+
+
+def repeated(spec: RecipeSpec) -> None:
+    """The options of a recipe's card."""
+    own = {"seeds": len(spec.seeds), "control": spec.control, "folder": spec.data.folder, "weights": spec.weights}
+    st.session_state.update({f"{name}-{spec.name}": value for name, value in own.items()})
+    which = "Short version" if spec.short else "Run"
+    st.toast(f"The options of its card are filled in; “{which}” starts it.")
+
+
+def swept(spec: SweepSpec) -> None:
+    pruned(PruneSpec(parent=spec.parent, pruning=spec.pruning))
+    fill(sweep=spec.finetune, **{"sweep-schedule": spec.schedule})
+    own = {"criteria": list(spec.criteria), "shares": list(spec.shares), "seeds": list(spec.seeds),
+           "recalibrate_images": spec.pruning.recalibrate_images}  # fmt: skip
+    st.session_state.update({"start": TABS["sweep"]} | {f"sweep-{name}": value for name, value in own.items()})
 
 
 def trained(spec: TrainSpec) -> None:

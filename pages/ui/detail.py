@@ -15,9 +15,12 @@ from pages.ui import (
     changes,
     charts,
     files,
+    lineage,
     live,
     masks,
+    notes,
     overview,
+    predictions,
     recipes,
     remarks,
     scan,
@@ -25,9 +28,11 @@ from pages.ui import (
     series,
     state,
     tradeoffs,
+    trash,
     words,
 )
 from pruning import proof
+from pruning.jobs.command import command
 from pruning.jobs.store import NETWORK, TREES, Row, State
 from pruning.run import Run
 
@@ -71,17 +76,23 @@ def head(row: Row) -> None:
     with st.container(horizontal=True, vertical_alignment="center"):
         st.title(words.plain(cards.title(row)), anchor=False, width="content")
         cards.badge(row.state)
+        notes.star(row)
+        notes.edit(row)
     took = words.duration((row.ended or time.time()) - row.started) if row.started else ""
     facts = [f"Run {row.id}", cards.KINDS[row.kind], state.network(row.id), f"started {words.ago(row.started)}" if row.started else "never started" if row.state.is_finished else "",
              f"took {took}" if row.ended and took else "", f"attempt {row.attempt}" if row.attempt > 1 else ""]  # fmt: skip
     st.caption(words.plain(" · ".join(fact for fact in facts if fact)))
+    notes.shown(row)
     with st.container(horizontal=True, vertical_alignment="center"):
         actions(row)
+    trash.complaint()
 
 
 def actions(row: Row) -> None:
     """The buttons that make sense in the state that the run is in."""
-    if not row.state.is_finished and st.button("Cancel", disabled=row.state is State.CANCELLING):
+    if not row.state.is_finished and st.button(
+        "Cancel", disabled=row.state is State.CANCELLING, help="Stop it; Resume goes on from its last checkpoint."
+    ):
         state.store().cancel(row.id)
         st.rerun()
     if row.state is State.CANCELLED and st.button("Resume", help="Goes on from its last checkpoint."):
@@ -90,13 +101,27 @@ def actions(row: Row) -> None:
         st.page_link("pages/explore.py", label="Explore its filters", query_params={"run": str(row.id)})
     if Run.of(row.id).model.exists():
         st.page_link("pages/export.py", label="Export", query_params={"run": str(row.id)})
+    if row.state is not State.FAILED:  # there, “Change settings” does that
+        again.clone(row)
+    shell(row)
     for name, number in (("Parent", row.parent), ("Tree", row.sweep)):
         other = state.find(number)
         if other is not None:
             said = cards.KINDS[other.kind] if name == "Tree" else name
             cards.link(other, name, f"{said}: run {other.id}")
-    if st.button("All runs", type="tertiary"):
+    trash.button(row)
+    if st.button("All runs", type="tertiary", help="The list of all runs."):
         st.switch_page("pages/runs.py", query_params={})
+
+
+def shell(row: Row) -> None:
+    """The command that asks for the same run."""
+    spec = state.specification(row.id)
+    if spec is None:
+        return
+    with st.popover("Command", icon=":material/terminal:", type="tertiary", help="The same run from a shell."):
+        st.caption("The same run from a shell, in the project's folder; only what is not as by default is named.")
+        st.code(command(spec), language="bash", wrap_lines=True)
 
 
 def retry(row: Row) -> None:
@@ -121,6 +146,7 @@ def ended(row: Row) -> None:
     if made and made.get("before") and row.kind in NETWORK:
         st.subheader("Before and after", anchor=False)
         st.markdown(before_after.stages(made, f"Right after {'masking' if row.kind == 'mask' else 'surgery'}"))
+    predictions.beside(row)
     if made and len(made.get("steps") or ()) > 1:
         st.subheader("Steps", anchor=False)
         st.markdown(before_after.steps(made))
@@ -187,8 +213,9 @@ def layers(row: Row) -> None:
 
 
 def after(row: Row) -> None:
-    """Timeline, log and files, folded where they are long."""
+    """Lineage, timeline, log and files, folded where they are long."""
     run = Run.of(row.id)
+    lineage.show(row)
     if row.state.is_finished and (state.events(row.id) or row.state is not State.SUCCEEDED):
         with st.expander("Timeline", expanded=row.state is not State.SUCCEEDED):
             live.timeline(row.id)

@@ -70,6 +70,18 @@ def _tree(number: int) -> None:
     st.progress(done / max(1, len(runs)), text=told)
 
 
+def moved(rows: list[Row]) -> None:
+    """Draw the page anew when the state of one of `rows` is another; looks only while one of them is active."""
+    states = {row.id: row.state for row in rows if not row.state.is_finished}
+    st.fragment(run_every=2 if states else None)(_moved)(states)
+
+
+def _moved(before: dict[int, State]) -> None:
+    now = {row.id: row.state for row in state.rows(states=state.ACTIVE, limit=-1)} if before else before
+    if now != before:
+        st.rerun()
+
+
 def timeline(number: int) -> None:
     """What happened so far, in words, oldest first; last how it ended, where that was not well."""
     told = [(event["time"], event["text"]) for event in state.events(number)]

@@ -1,35 +1,71 @@
 """Tables of runs: the recent ones with sparklines, the full list, and the best trade-off so far."""
 
-from collections.abc import Iterable
+import json
+from collections.abc import Callable, Iterable, Mapping
+from functools import partial
 from typing import Any
 
 import pandas as pd
 import streamlit as st
 
 from pages.ui import cards, state, words
-from pruning.jobs.store import Row, State
+from pruning.jobs.store import NETWORK, Row, State
+
+Known = Mapping[int, Row]  # rows that are at hand, by number
+STAR, NO_STAR = "★", "☆"
 
 
-def record(row: Row) -> dict[str, Any]:
-    """What a table shows of a run."""
-    after = (state.result(row.id) or {}).get("after") or {}
-    curve = [100 * m["validation_accuracy"] for m in state.metrics(row.id)]
-    return {
-        "run": f"{row.id} · {cards.title(row)}",
-        "kind": cards.KINDS[row.kind],
-        "state": cards.STATES[row.state][0],
-        "network": state.network(row.id),
-        "parameters": after.get("params"),
-        "accuracy": percent_or_none(after.get("test_accuracy")),
-        "validation": curve if len(curve) > 1 else None,
-        "when": words.ago(row.started) if row.started else f"added {words.ago(row.created)}",
-    }
+def record(row: Row, columns: Iterable[str], known: Known) -> dict[str, Any]:
+    """What a table shows of a run, from the list of jobs alone; only the curve is read from the run's folder."""
+    return {name: CELLS[name](row, known) for name in columns}
 
 
-def percent_or_none(share: float | None) -> float | None:
-    return None if share is None else 100 * share
+def title(row: Row, known: Known) -> str:
+    return f"{row.id} · {cards.title(row, known)}"
 
 
+def network(row: Row, known: Known) -> str:
+    """'scnnb on fashion-mnist-sample', found along the line of parents."""
+    spec = json.loads(row.spec)
+    while "parent" in spec and (above := known.get(spec["parent"]) or state.anywhere(spec["parent"])) is not None:
+        spec = json.loads(above.spec)
+    if "model" in spec and "data" in spec:
+        return f"{spec['model']['name']} on {spec['data']['name']}"
+    return state.network(row.id)
+
+
+def curve(row: Row, known: Known) -> list[float] | None:
+    found = [100 * record["validation_accuracy"] for record in state.metrics(row.id)]
+    return found if len(found) > 1 else None
+
+
+def measured(name: str, row: Row, known: Known) -> float | None:
+    found = ((row.summary.get("after") if row.kind in NETWORK else None) or {}).get(name)
+    return None if found is None else float(found)
+
+
+def when(row: Row, known: Known) -> str:
+    return words.ago(row.started) if row.started else f"added {words.ago(row.created)}"
+
+
+def accuracy(row: Row, known: Known) -> float | None:
+    found = measured("test_accuracy", row, known)
+    return None if found is None else 100 * found
+
+
+CELLS: dict[str, Callable[[Row, Known], Any]] = {
+    "star": lambda row, known: STAR if row.starred else NO_STAR,
+    "run": title,
+    "kind": lambda row, known: cards.KINDS[row.kind],
+    "state": lambda row, known: cards.STATES[row.state][0],
+    "network": network,
+    "parameters": partial(measured, "params"),
+    "accuracy": accuracy,
+    "validation": curve,
+    "tags": lambda row, known: list(row.tags),
+    "when": when,
+    "trashed": lambda row, known: words.ago(row.trashed),
+}
 ROWS = 20  # of a table before it scrolls
 SHORT = ["run", "state", "parameters", "accuracy", "validation", "when"]
 MIXED = ["run", "kind", *SHORT[1:]]  # where runs are of several kinds
@@ -40,30 +76,56 @@ COLUMNS = {
     "network": st.column_config.TextColumn("Network", width=150),
     "parameters": st.column_config.NumberColumn("Parameters", format="localized", width=95),
     "accuracy": st.column_config.NumberColumn("Accuracy", format="%.2f %%", width=80, help="On the test images."),
+    "tags": st.column_config.MultiselectColumn("Tags", width=110, color="auto", help="Set them on a run's own page, or for several runs above the table."),
     "when": st.column_config.TextColumn("When", width=110, help="When it was started, or added while it waits."),
-}
+    "trashed": st.column_config.TextColumn("In the trash", width=110, help="When it was moved there."),
+}  # fmt: skip
 
 
-def table(rows: list[Row], columns: list[str], *, key: str) -> None:
-    """Runs, one a line; a click on the title opens its page."""
-    frame = pd.DataFrame([record(row) for row in rows])[columns]
-    before = st.session_state.get(f"{key}-shown", [])  # what the browser shows, and a click is on, while this runs
-    st.session_state[f"{key}-shown"] = [row.id for row in rows]
+def table(
+    rows: list[Row], columns: list[str], *, key: str, known: Known | None = None, several: bool = False
+) -> list[Row]:
+    """Runs, one a line; a click on the title opens its page. Returns the selected rows, where `several` can be."""
+    at_hand = known or {row.id: row for row in rows}
+    frame = pd.DataFrame([record(row, columns, at_hand) for row in rows])[columns]
+    numbers = [row.id for row in rows]
+    place = f"{key}-{hash(tuple(numbers))}"  # other rows are another table: a selection never slips to the next run
     chosen = st.dataframe(
         frame,
         hide_index=True,
-        column_config=COLUMNS | {"validation": sparkline(frame.get("validation", ()))},
-        on_select="rerun",
-        selection_mode=["single-row", "single-cell"],
+        column_config=COLUMNS
+        | {"validation": sparkline(frame.get("validation", ())), "star": star_column(place, numbers)},
+        on_select=partial(clicked, place, numbers, several),
+        selection_mode=["multi-row" if several else "single-row", "single-cell"],
         height="content" if len(rows) <= ROWS else 36 * ROWS,
         placeholder="–",
-        key=key,
+        key=place,
     )
-    picked = chosen["selection"]
-    lines = [*picked["rows"], *(line for line, column in picked["cells"] if column == "run")]
-    for line in lines:
-        if line < len(before):
-            cards.open_run(before[line])
+    if number := st.session_state.pop("clicked", None):
+        cards.open_run(number)
+    return [rows[line] for line in chosen["selection"]["rows"]]
+
+
+def clicked(place: str, numbers: list[int], several: bool) -> None:
+    """Remember the run whose title was clicked, or whose row was chosen where only one can be."""
+    picked = st.session_state[place]["selection"]
+    lines = [*([] if several else picked["rows"]), *(line for line, column in picked["cells"] if column == "run")]
+    if lines:
+        st.session_state["clicked"] = numbers[lines[0]]
+
+
+def star_column(place: str, numbers: list[int]) -> Any:
+    """A star to click in every row."""
+    key = f"star-{place}"
+    return st.column_config.ButtonColumn(
+        "★", width=40, type="tertiary", key=key, on_click=starred, args=(key, numbers),
+        help="A star marks what you want to find again; click to set or take it.",
+    )  # fmt: skip
+
+
+def starred(key: str, numbers: list[int]) -> None:
+    click = st.session_state[key]
+    state.store().annotate(numbers[click["row"]], starred=click["label"] == NO_STAR)
 
 
 def sparkline(curves: Iterable[list[float] | None]) -> Any:
@@ -89,7 +151,7 @@ def best() -> None:
     row = best_of([row for row in state.finished() if row.kind == "prune"])
     if row is None:
         return
-    ended = state.result(row.id) or {}
+    ended = row.summary
     st.subheader("Best trade-off so far", anchor=False, help="Most parameters saved for at most 1 pp of test accuracy.")
     cards.link(row, "best")
     cards.differences(ended["before"], ended["after"])
@@ -97,8 +159,8 @@ def best() -> None:
 
 def best_of(rows: list[Row]) -> Row | None:
     """Most parameters saved among the runs that lost at most TOLERANCE of accuracy; the most accurate of equals."""
-    kept = [(saved, cards.accuracy(row.id) or 0.0, row.id, row) for row in rows
-            if (saved := _saved(state.result(row.id))) is not None]  # fmt: skip
+    kept = [(saved, row.summary["after"]["test_accuracy"], row.id, row) for row in rows
+            if (saved := _saved(row.summary)) is not None]  # fmt: skip
     return max(kept)[-1] if kept else None
 
 

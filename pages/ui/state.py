@@ -24,15 +24,26 @@ def store() -> Store:
 
 
 def rows(
-    kinds: Sequence[str] = RUN_KINDS, states: Sequence[State] | None = None, *, limit: int = 500, search: str = ""
+    kinds: Sequence[str] = RUN_KINDS,
+    states: Sequence[State] | None = None,
+    *,
+    limit: int = 500,
+    search: str = "",
+    trash: bool = False,
 ) -> list[Row]:
-    """Newest first."""
-    found = store().rows(kinds=kinds, states=states, limit=limit, search=search)
+    """Newest first; without the trash, or the trash alone."""
+    found = store().rows(kinds=kinds, states=states, limit=limit, search=search, trash=trash)
     return sorted(found, key=lambda row: -row.id)
 
 
 def find(number: str | int | None) -> Row | None:
-    """The row of a run that a link or a widget names; None when there is none."""
+    """The row of a run that a link or a widget names; None when there is none, or it is in the trash."""
+    row = anywhere(number)
+    return None if row is None or row.trashed else row
+
+
+def anywhere(number: str | int | None) -> Row | None:
+    """The same, in the trash too."""
     try:
         return store().row(int(number)) if number is not None else None
     except (UserError, ValueError):
