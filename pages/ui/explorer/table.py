@@ -94,8 +94,9 @@ def sheet(number: int, blocks: Blocks, whole: ChannelMap, group: str) -> dict[st
     return {"group": whole.index(group), "side": side, "columns": ACROSS, "url": url, "note": NOTE} if url else None
 
 
-NOTE = "The weights of each unit: their mean over the inputs, or folded into a square; dark is negative, light positive, one scale for the group."
-    "Each filter's weights, their mean over the inputs; black is negative, white positive, on one scale for the group."
+NOTE = (
+    "The weights of each unit: their mean over the inputs, or folded into a square; "
+    "dark is negative, light positive, on one scale for the group."
 )
 
 
