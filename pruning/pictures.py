@@ -37,7 +37,7 @@ def of_file(path: Path, dataset: Dataset, *, invert: bool = False) -> Bytes:
         raise UserError(f"{path.name} cannot be read as an image.", do="Choose a PNG, JPEG or WebP file.") from error
     if channels == 1:
         shown = np.asarray(Image.fromarray(shown.transpose(1, 2, 0)).convert("L"))[None]
-    return (255 - shown if invert else shown)[None]
+    return np.array(255 - shown if invert else shown)[None]  # a copy that torch may take over
 
 
 def picture(image: Bytes, side: int = CELL) -> Image.Image:

@@ -155,6 +155,9 @@ def flipped(made: int, found: Found) -> None:
         rows = [row for row in changes_charts.flip_rows(found) if row.pop("kind") == KINDS[kind]]
         st.dataframe(rows, hide_index=True, alt=f"Answers that flipped, {KINDS[kind]}")
         return
+    st.caption(
+        f"Bold: the true class. First those whose confidence in it {'rose' if kind == 'gained' else 'fell'} most."
+    )
     limit = st.session_state.setdefault(f"flips-shown-{made}-{kind}", AT_FIRST)
     with st.container(horizontal=True, gap="small"):
         for place, flip in flips[:limit]:
@@ -184,12 +187,11 @@ def look_inside(image: int) -> None:
 
 def rest(made: int, kind: str, listed: int, of: int, limit: int) -> None:
     """How many more there are, and the button that shows them."""
-    told = f"The {min(limit, listed)} with the largest change of confidence in the true class, of {of:,}."
     with st.container(horizontal=True, vertical_alignment="center"):
         if limit < listed and st.button("Show more", key=f"more-{kind}"):
             st.session_state[f"flips-shown-{made}-{kind}"] = limit + MORE
             st.rerun(scope="fragment")
-        st.caption(f"{told} {f'{listed} are kept.' if listed < of else ''}")
+        st.caption(f"{min(limit, listed)} of {of:,} shown{f'; the first {listed} are kept' if listed < of else ''}.")
 
 
 @st.cache_data(max_entries=1000, show_spinner=False)

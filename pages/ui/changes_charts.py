@@ -82,8 +82,8 @@ def confusion(found: Found) -> go.Figure:
     names = shown(found)
     label = [short(found["classes"][c]) for c in names]
     change = {(truth, given): after - before for truth, given, before, after in found["confusion"]}
-    cells = [[change.get((truth, given), 0) for given in names] for truth in names]
-    most = max((abs(v) for line in cells for v in line), default=1) or 1
+    cells = [[change.get((truth, given)) for given in names] for truth in names]
+    most = max((abs(v) for line in cells for v in line if v), default=1)
     some = "" if len(names) == len(found["classes"]) else f", the {len(names)} classes that changed most"
     figure = blank(f"Change of confusion{some}, images", "answer", "true class", height=190 + 26 * len(names))
     figure.add_trace(
@@ -95,6 +95,7 @@ def confusion(found: Found) -> go.Figure:
             texttemplate="%{text}" if len(names) <= LEGIBLE else None,
             textfont={"color": "#1D2622"},
             colorscale=[FEWER, NONE, MORE],
+            hoverongaps=False,
             zmin=-most,
             zmax=most,
             xgap=1,
@@ -200,7 +201,8 @@ WIDTH = 850  # pixels that a chart usually has
 def maps_title(found: Found, first: int, count: int) -> str:
     """'conv1: 16 of 32 filters stay', and which are shown where not all are."""
     of = len(found["units"])
-    stays = f"{found['layer']}: {sum(unit['kept'] for unit in found['units'])} of {of} filters stay"
+    masked = sum(unit["zero"] for unit in found["units"])
+    stays = f"{found['layer']}: {sum(unit['kept'] for unit in found['units'])} of {of} filters stay{f', {masked} masked' if masked else ''}"
     return stays if count == of else f"{stays} · {first} to {first + count - 1}"
 
 
@@ -246,12 +248,16 @@ def _labels(units: Sequence[Found], places: Sequence[tuple[int, int]], first: in
         x=[left for left, _ in places],
         y=[top + TILE + 9 for _, top in places],
         mode="text",
-        text=[f"{first + n}{'' if unit['kept'] else ' removed'}" for n, unit in enumerate(units)],
+        text=[f"{first + n}{mark(unit)}" for n, unit in enumerate(units)],
         textposition="middle right",
         textfont={"size": 11},
         hoverinfo="skip",
         name="",
     )
+
+
+def mark(unit: Found) -> str:
+    return " removed" if not unit["kept"] else " masked" if unit["zero"] else ""
 
 
 def _heads(networks: Sequence[str], places: Sequence[tuple[int, int]]) -> go.Scatter:

@@ -118,7 +118,7 @@ def feature_maps(number: int, found: Found, spec: LookSpec) -> None:
     of = len(found["units"])
     drawn = min(of, 512)
     starts = list(range(0, drawn, UNITS))
-    first = starts[0] if len(starts) == 1 else st.selectbox("Filters", starts, key=f"changed-from-{found['layer']}", format_func=lambda s: f"{s} to {min(s + UNITS, drawn) - 1}",
+    first = starts[0] if len(starts) == 1 else st.selectbox("Filters", starts, key=f"changed-from-{found['layer']}", width=200, format_func=lambda s: f"{s} to {min(s + UNITS, drawn) - 1}",
                                                             help="Which of the layer's filters are shown.")  # fmt: skip
     figure = changes_charts.maps(found, Run.of(number).pictures / "maps.png", first, min(first + UNITS, drawn))
     st.plotly_chart(figure, key="changes-maps", config=charts.CONFIG)

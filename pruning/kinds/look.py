@@ -194,6 +194,11 @@ def emptied(layer: nn.Module, kept: Positions) -> set[int]:
 
 def alike(dense: pictures.Map | None, pruned: pictures.Map | None) -> float | None:
     """Pearson's correlation of two maps; None where one is gone, or is the same everywhere."""
-    if dense is None or pruned is None or dense.std() == 0 or pruned.std() == 0:
+    if dense is None or pruned is None or flat(dense) or flat(pruned):
         return None
     return float(np.corrcoef(dense.ravel(), pruned.ravel())[0, 1])
+
+
+def flat(found: pictures.Map) -> bool:
+    """The same everywhere but for rounding."""
+    return bool(np.ptp(found) <= 1e-6 * np.abs(found).max())
