@@ -7,7 +7,7 @@ import pytest
 import toy
 from PIL import Image
 
-from pruning import checkpoint, data, engine
+from pruning import checkpoint, data, engine, pictures
 from pruning.changes import KINDS, chance, compared
 from pruning.errors import UserError
 from pruning.evaluate import evaluate, evaluation_batches
@@ -198,11 +198,15 @@ def test_filters_that_are_masked_stay_and_are_marked():
 
 
 def test_a_file_is_seen_as_the_data_sets_own_images_are(tmp_path):
-    pixels = data.load(DATA).test_x[11, 0]
+    dataset = data.load(DATA)
+    pixels = dataset.test_x[11, 0]
     for name, shown, invert in (("grey.png", pixels, False), ("inverted.png", 255 - pixels, True)):
-        Image.fromarray(shown).save(tmp_path / name)
-        _, own = asked(LookSpec(parent=2, file=str(tmp_path / name), invert=invert))
-        assert own["top"] == asked(LookSpec(parent=2, image=11))[1]["top"]
+        path = tmp_path / name
+        Image.fromarray(shown).save(path)
+        assert np.array_equal(pictures.of_file(path, dataset, invert=invert), dataset.test_x[11:12])
+        _, own = asked(LookSpec(parent=2, file=str(path), invert=invert))
+        same = asked(LookSpec(parent=2, image=11))[1]["top"]
+        assert [row["pruned"] for row in own["top"]] == pytest.approx([row["pruned"] for row in same], abs=1e-5)
         assert own["class"] is None
 
 
