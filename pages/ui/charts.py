@@ -54,7 +54,12 @@ def legend_below(figure: go.Figure) -> go.Figure:
         height=figure.layout.height + taller,
         margin={"b": 85 + taller},
     )
-    return figure
+    return below_toolbar(figure)
+
+
+def below_toolbar(figure: go.Figure) -> go.Figure:
+    """The title a line lower, where the toolbar of a narrow chart does not cover it."""
+    return figure.update_layout(title={"y": 1, "yref": "container", "yanchor": "top", "pad": {"t": 28}})
 
 
 NARROW, LINES = 400, 8  # pixels that a chart has across, and lines of a legend before it scrolls
@@ -79,12 +84,14 @@ def _front(record: Tradeoff) -> go.Scatter:
     )
 
 
-OTHERS = ("Fine-tuned", "Masked, nothing removed", "unpruned")  # beside criteria, with a look of their own
+OTHERS = ("Fine-tuned", "Masked, nothing removed")  # beside criteria, with a look of their own
 KNOWN = (*CRITERIA.values(), *OTHERS)
 
 
 def style(name: str, position: int) -> tuple[str, str, str]:
     """Colour, dash and marker. A criterion has the same look on every page; other series take the next free one."""
+    if name.startswith("unpruned"):
+        return DENSE, "solid", "diamond-open"
     known = max((title for title in KNOWN if name.startswith(title)), key=len, default="")
     i = KNOWN.index(known) if known else position
     lap = i // len(STYLES)  # past the last colour they come again, each with another dash and marker

@@ -62,6 +62,7 @@ def reason(number: str, row: Row | None) -> str:
 
 def choose(rows: Rows) -> list[str]:
     """Numbers of the chosen runs, sweeps and recipes."""
+    st.query_params.pop("run", None)  # of a run's page that Back came from
     offers, link = offered(rows), st.query_params.get(LINK, "")
     named, wrong = read(link, rows)
     if link != st.session_state.get("compare-link", "") and named:

@@ -5,7 +5,7 @@ from typing import Any
 
 import plotly.graph_objects as go
 
-from pages.ui.charts import blank, legend_below, shortened, style
+from pages.ui.charts import below_toolbar, blank, legend_below, shortened, style
 from pages.ui.comparison import Curve, Kept, Overlay
 
 ACCURACY = "Cividis"  # readable with any colour vision, dark is low
@@ -66,7 +66,7 @@ def kept(record: Kept) -> go.Figure:
         figure.add_trace(_numbers(record.groups, labels, shares))
     figure.update_yaxes(autorange="reversed", type="category", showgrid=False)
     figure.update_xaxes(type="category", showgrid=False)
-    return figure
+    return below_toolbar(figure)
 
 
 def _numbers(groups: Sequence[str], labels: Sequence[str], shares: Sequence[Sequence[float]]) -> go.Scatter:

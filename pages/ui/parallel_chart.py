@@ -7,12 +7,14 @@ import plotly.graph_objects as go
 from plotly.colors import sample_colorscale
 
 from pages.ui import words
-from pages.ui.charts import blank, shortened
+from pages.ui.charts import below_toolbar, blank, shortened
 from pages.ui.comparison import Axis, Parallel
 from pages.ui.series import DENSE
 
 SCALE = [[0.0, "#0072B2"], [0.5, DENSE], [1.0, "#E69F00"]]  # seen on light and on dark ground, with any colour vision
-APART = 0.07  # of an axis, between two of its labels
+CHIP = "rgba(138,143,152,0.45)"  # behind labels, which lines cross
+APART = 0.09  # of an axis, between two of its labels
+FEW = 6  # values that all have their label; of more, only the ends
 
 
 def draw(record: Parallel) -> go.Figure:
@@ -23,13 +25,23 @@ def draw(record: Parallel) -> go.Figure:
         figure.add_trace(_line(record, i, [axis[i] for axis in places], sample_colorscale(SCALE, [accuracy[i]])[0]))
     for x, (axis, ys) in enumerate(zip(record.axes, places, strict=True)):
         figure.add_vline(x=x, line={"width": 1, "color": DENSE}, layer="below")
-        figure.add_annotation(x=x, y=1.06, text="<br>".join(textwrap.wrap(axis.name, 13)), showarrow=False, yanchor="bottom", font={"size": 12})  # fmt: skip
+        figure.add_annotation(x=x, y=1.02, yref="paper", text="<br>".join(textwrap.wrap(axis.name, 13)), showarrow=False, yanchor="bottom", font={"size": 12})  # fmt: skip
         for y, text in _labels(axis, ys):
-            figure.add_annotation(x=x, y=y, text=text, showarrow=False, xanchor="right", xshift=-4, font={"size": 11})
+            figure.add_annotation(
+                x=x,
+                y=y,
+                text=text,
+                showarrow=False,
+                xanchor="right",
+                xshift=-4,
+                font={"size": 11},
+                bgcolor=CHIP,
+                borderpad=1,
+            )
     figure.add_trace(_scale(record.axes[-1]))
     figure.update_xaxes(visible=False, range=[-0.75, len(record.axes) - 0.8])
     figure.update_yaxes(visible=False, range=[-0.04, 1.04])
-    return figure.update_layout(showlegend=False, margin={"t": 110})
+    return below_toolbar(figure).update_layout(showlegend=False, margin={"t": 110})
 
 
 def _line(record: Parallel, i: int, ys: list[float], colour: str) -> go.Scatter:
@@ -59,6 +71,8 @@ def _labels(axis: Axis, ys: list[float]) -> list[tuple[float, str]]:
     """The values that runs have, from both ends inwards, as far as they do not touch."""
     at = dict(zip(axis.values, ys, strict=True))
     ordered = sorted(at.items(), key=lambda pair: -abs(pair[1] - 0.5))
+    if axis.is_numeric and len(ordered) > FEW:
+        ordered = [(value, y) for value, y in ordered if y in (0.0, 1.0)]
     found: list[tuple[float, str]] = []
     for value, y in ordered:
         if all(abs(y - other) >= APART for other, _ in found):
