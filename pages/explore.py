@@ -18,7 +18,7 @@ def explore(number: int) -> None:
 
 
 cards.header("Explore", "See what each share costs and saves, before anything is cut.",
-             "Group", "Criterion", "Share", "Spread", "Budget", "Percentile", "Sensitivity", "Greedy", "Blocks", "Protected", "Approximate",
+             "Group", "Criterion", "Share", "Spread", "Budget", "Percentile", "Sensitivity", "Predicted accuracy", "Evaluate now", "Greedy", "Blocks", "Protected", "Approximate",
              "Schedule", "Rewinding", "Lottery ticket", "Distillation", "MACs")  # fmt: skip
 runs = state.explorable()
 if not runs:

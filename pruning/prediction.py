@@ -117,6 +117,13 @@ class Predictor:
         return tuple((point, damage) for point, damage in pairs if damage is not None)
 
     @cached_property
+    def twins(self) -> NDArray[np.bool_]:
+        """Which points are of the same plan; each is its own. (points, points)"""
+        damages = np.array([damage[0] for _, damage in self.points])
+        found: NDArray[np.bool_] = damages[:, None] == damages
+        return found
+
+    @cached_property
     def costs(self) -> Array:
         """Absolute error of every point under every exponent, in units of SCALE. (len(GRID), points)"""
         damages = np.array([damage[0] for _, damage in self.points])
@@ -131,8 +138,8 @@ class Predictor:
 
     @cached_property
     def exponents(self) -> Array:
-        """For each point, learnt from all others. (points,)"""
-        return best(self.costs.sum(1)[:, None] - self.costs)
+        """For each point, learnt from all others; a plan that was measured twice knows neither. (points,)"""
+        return best(self.costs.sum(1)[:, None] - self.costs @ self.twins)
 
     @cached_property
     def residuals(self) -> Array:
@@ -148,7 +155,7 @@ class Predictor:
     @cached_property
     def held_out(self) -> tuple[tuple[Measured, Prediction], ...]:
         """Every measured plan with its prediction, which leaves itself out of exponent and interval."""
-        rest = [conformal(np.delete(self.residuals, i)) for i in range(len(self.points))]
+        rest = [conformal(self.residuals[~twins]) for twins in self.twins]
         zipped = zip(self.points, self.exponents, rest, strict=True)
         return tuple((point, self.told(damage, a, q)) for (point, damage), a, q in zipped)
 

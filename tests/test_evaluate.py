@@ -4,6 +4,7 @@ import json
 
 import pytest
 
+from pages.ui import evaluate, predictions, state
 from pruning.channels.map import ChannelMap
 from pruning.jobs.store import State, Store
 from pruning.jobs.tidy import tidy
@@ -15,8 +16,11 @@ from pruning.spec import (
     DataSettings,
     EvaluateSpec,
     ModelSettings,
+    PruneSettings,
+    PruneSpec,
     ScanSettings,
     ScanSpec,
+    ScheduleSettings,
     ScoreSpec,
     TrainSettings,
     TrainSpec,
@@ -26,8 +30,10 @@ IRIS, MLP = DataSettings(name="iris"), ModelSettings(name="iris-mlp")
 
 
 def done(spec) -> Run:
-    run = Run.of(Store(Run.of(1).path.parent).submit(spec))
+    store = Store(Run.of(1).path.parent)
+    run = Run.of(store.submit(spec))
     work(run, 1)
+    store.move(run.number, State.QUEUED, State(read_json(run.status)["state"]), attempt=0)
     return run
 
 
@@ -41,8 +47,9 @@ def plan_of(run: Run, share: float) -> Plan:
     return Plan(channels, {g.name: tuple(range(max(1, round(g.units * (1 - share))))) for g in channels.groups})
 
 
-def evaluated(run: Run, plan: Plan, images: int = 0) -> dict:
-    answer = done(EvaluateSpec(parent=run.number, plan=json.loads(plan.to_json()), images=images))
+def evaluated(run: Run, plan: Plan, images: int = 0, criterion: str | None = None) -> dict:
+    spec = EvaluateSpec(parent=run.number, plan=json.loads(plan.to_json()), images=images, criterion=criterion)
+    answer = done(spec)
     assert read_json(answer.status)["state"] == "succeeded", read_json(answer.status)
     return read_json(answer.evaluated)
 
@@ -96,3 +103,32 @@ def test_old_confirmations_go_and_what_was_measured_or_asked_for_stays(runs):
     left = [numbers[1], *numbers[3:]]
     assert sorted(row.id for row in store.rows(kinds=["evaluate", "score"])) == left
     assert sorted(int(path.name) for path in runs.glob("9*")) == left
+
+
+def test_predictions_learn_from_every_cut_by_the_scans_criterion(parent):
+    done(ScanSpec(parent=parent.number, scan=ScanSettings(images=15)))
+    tune = TrainSettings(epochs=1)
+    ours, other = (done(PruneSpec(parent=parent.number, pruning=PruneSettings(criterion=c), finetune=tune)) for c in ("l1", "l2"))  # fmt: skip
+    evaluated(parent, plan_of(parent, 0.5), images=15, criterion="l1")
+    evaluated(parent, plan_of(parent, 0.3))
+    whole, asked = ChannelMap.from_json(parent.channels.read_text()), PruneSettings()
+    predictor = predictions.of(state.find(parent.number), whole, asked)
+    known = [point.run for point, _ in predictor.held_out if point.run]
+    assert (len(known), known[0], other.number in known) == (2, ours.number, False)
+    assert "scan 2, 12 validation images" in predictions.so_far(predictor)
+    assert "by L1" in predictions.of(state.find(parent.number), whole, PruneSettings(criterion="l2")).source
+
+
+def test_a_cut_that_was_recalibrated_or_made_in_steps_is_no_measurement_of_the_cut_alone():
+    once = PruneSpec(parent=1)
+    assert predictions.cut_once(once)
+    assert not predictions.cut_once(once.model_copy(update={"schedule": ScheduleSettings(steps=3)}))
+    assert not predictions.cut_once(once.model_copy(update={"pruning": PruneSettings(recalibrate_images=64)}))
+
+
+def test_the_present_setting_is_found_again_whatever_was_asked_since(parent):
+    spec = EvaluateSpec(parent=parent.number, plan=json.loads(plan_of(parent, 0.5).to_json()), images=15)
+    assert evaluate.answered(spec) is None
+    asked = done(spec)
+    evaluated(parent, plan_of(parent, 0.3), images=15)
+    assert evaluate.answered(spec).id == asked.number

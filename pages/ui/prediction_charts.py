@@ -40,13 +40,15 @@ def dot(point: Measured, told: Prediction) -> Dot:
 def chart(shown: Sequence[Dot]) -> go.Figure:
     """Measured against predicted accuracy with the intervals; on the dashed line both agree."""
     figure = charts.blank("Predicted and measured", "predicted accuracy, %", "measured accuracy, %", height=440)
-    ends = [value for one in shown for value in (one.predicted, one.measured)]
-    span = [min(ends), max(ends)]
+    ends = [value for one in shown for value in (one.low, one.high, one.measured)]
+    span = [min(ends) - 1, max(ends) + 1]
     line = {"color": DENSE, "dash": "dash", "width": 1}
     figure.add_trace(go.Scatter(x=span, y=span, mode="lines", line=line, name="both agree", hoverinfo="skip"))
     for kind, (colour, symbol) in LOOKS.items():
         if own := [one for one in shown if one.kind == kind]:
             figure.add_trace(scattered(kind, own, colour, symbol))
+    figure.update_xaxes(range=span)
+    figure.update_yaxes(range=span)
     return figure
 
 

@@ -46,11 +46,12 @@ def of(row: Row, whole: ChannelMap, asked: PruneSettings) -> Predictor | None:
     by = "" if criterion == asked.criterion else f" by {CRITERIA[criterion]}"
     source = f"scan {number}{by}, {words.plural(raw['images'], 'validation image')}"
     points = tuple(known for known in cuts(row) if (known.criterion, known.blocks) == (criterion, asked.blocks))
-    return built(number, chance, source, tuple(c for c in points if dict(c.kept).keys() == units.keys()), raw)
+    same = tuple(known for known in points if dict(known.kept).keys() == units.keys())
+    return built(Run.of(number).scan.stat().st_mtime_ns, chance, source, same, raw)
 
 
 @st.cache_resource(max_entries=20, show_spinner=False)
-def built(scan: int, chance: float, source: str, points: tuple[Cut, ...], _raw: dict[str, Any]) -> Predictor | None:
+def built(stamp: int, chance: float, source: str, points: tuple[Cut, ...], _raw: dict[str, Any]) -> Predictor | None:
     """Kept while nothing new was measured; None for a network that guesses."""
     try:
         measured = [Measured(dict(point.kept), point.accuracy, point.run) for point in points]
@@ -146,7 +147,7 @@ def so_far(predictor: Predictor) -> str:
     by_scan = f" ({own} of them by the scan itself)" if own else ""
     return (
         f"Mean error so far **{100 * error:.1f} points** over {words.plural(len(pairs), 'measured setting')}{by_scan}, each "
-        f"predicted without itself. {inside} of {len(pairs)} lie within their bars, which are made to hold {COVERAGE:.0%}. "
+        f"predicted without itself. {inside} of {len(pairs)} lie within their bars, which are made to hold {words.percent(COVERAGE, 0)}. "
         f"From {predictor.source}."
     )
 
