@@ -38,12 +38,15 @@ class Served:
 
 
 @contextmanager
-def serve(runs: Path) -> Iterator[Served]:
-    """The dashboard on a free port of this machine, with its runs in `runs`."""
+def serve(runs: Path, script: str = "app.py") -> Iterator[Served]:
+    """The dashboard, or a script of tests, on a free port of this machine, with its runs in `runs`."""
     port = free_port()
-    command = [sys.executable, "-m", "streamlit", "run", "app.py", "--server.headless", "true", "--server.port", str(port)]  # fmt: skip
+    command = [sys.executable, "-m", "streamlit", "run", script, "--server.headless", "true", "--server.port", str(port)]  # fmt: skip
     quiet = {"stdout": subprocess.DEVNULL, "stderr": subprocess.DEVNULL}
-    process = subprocess.Popen(command, cwd=ROOT, env=os.environ | {"PRUNING_HOME": str(runs)}, **quiet)
+    paths = os.pathsep.join([str(ROOT), str(ROOT / "tests")])
+    process = subprocess.Popen(
+        command, cwd=ROOT, env=os.environ | {"PRUNING_HOME": str(runs), "PYTHONPATH": paths}, **quiet
+    )
     try:
         wait_for(f"http://127.0.0.1:{port}/_stcore/health")
         yield Served(f"http://127.0.0.1:{port}", process.pid)

@@ -12,6 +12,7 @@ from PIL import Image
 from pruning.allocate import allocate
 from pruning.channels.map import ChannelMap, Group
 from pruning.limits import limits
+from pruning.prediction import learned
 
 
 def data_of(channels: ChannelMap, *, round_to: int = 1, with_scan: bool = True, **more: Any) -> dict[str, Any]:
@@ -63,9 +64,14 @@ def preset(channels: ChannelMap, scores: Mapping[str, Any], share: int) -> dict[
 
 
 def scan(channels: ChannelMap, random: np.random.Generator) -> dict[str, Any]:
-    steps, weak = np.arange(1, 10) / 10, random.uniform(0.05, 0.6, len(channels.groups))
-    curves = [[[float(s), 0.92 - float(w) * float(s) ** 2] for s in steps] for w in weak]
-    return {"dense": 0.92, "chance": 0.1, "source": "scan 12, 512 validation images", "curves": curves}
+    """A made-up scan at nine shares, of networks that lose more the more weakly a group is held."""
+    units, steps = {g.name: g.units for g in channels.groups}, np.arange(1, 10) / 10
+    points = {
+        name: [[float(s), kept := max(1, round(n * (1 - s))), 0.92 - weak * (1 - kept / n) ** 2, 0.0] for s in steps]
+        for (name, n), weak in zip(units.items(), random.uniform(0.05, 0.6, len(units)).tolist(), strict=True)
+    }
+    raw = {"dense": {"accuracy": 0.92}, "images": 512, "units": units, "groups": points}
+    return learned(raw, [], chance=0.1, source="scan 12, 512 validation images").to_json(list(units))
 
 
 def tiles(index: int, units: int, side: int = 7) -> dict[str, Any]:

@@ -4,7 +4,7 @@ import random
 
 import pytest
 import torch
-from browsing import browser
+from browser import chromium
 from live_data import data_of
 
 import models
@@ -20,7 +20,7 @@ COUNT = "([terms, plans]) => plans.map((kept) => countsOf(terms, kept))"
 
 @pytest.fixture(scope="module")
 def page():
-    with browser() as opened:
+    with chromium() as opened:
         blank = opened.new_page()
         blank.add_script_tag(content=script((*FORMULAS, ELEMENT[0])))
         yield blank
@@ -107,11 +107,11 @@ def test_a_preset_leaves_locked_groups_and_names_only_what_differs(page):
     wanted[-1] += 1
     wish = {"overall": 20, "kept": {first: 5, others[0]: 2}, "locked": [first]}
     found = page.evaluate("([data, wish, kept]) => withKept(data, wish, kept).kept", [data, wish, wanted])
-    assert found == {first: 5} | {name: n for name, n in zip(others[:-1], wanted[1:-1], strict=True)}
+    assert found == {first: 5} | dict(zip(others[:-1], wanted[1:-1], strict=True))
 
 
 @pytest.mark.parametrize(
-    "text, kept", [("19", 19), (" 19 ", 19), ("40%", 19), ("40 %", 19), ("12,5 %", 28), ("0 %", 32)]
+    ("text", "kept"), [("19", 19), (" 19 ", 19), ("40%", 19), ("40 %", 19), ("12,5 %", 28), ("0 %", 32)]
 )
 def test_a_typed_number_is_units_kept_or_a_share_removed(page, text, kept):
     found = page.evaluate("(text) => typedKept(text, {name: 'conv1', units: 32}, [1, 32, 1])", text)

@@ -10,7 +10,7 @@ function adopted(data, start) {
     locked.push(group.name);
     kept[group.name] ??= baseOf(data, start.overall ?? 0)[i];
   });
-  return { overall: data.fixed ? 0 : Math.min(start.overall ?? 0, data.base.length - 1), kept, locked };
+  return { overall: Math.min(Math.max(start.overall ?? 0, 0), 99), kept, locked };
 }
 
 function indexOf(data, name) {
@@ -33,7 +33,9 @@ function begin(app, data) {
 // The same network again: what is set stays, unless Python made a step of its own.
 function follow(app, data) {
   app.data = data;
+  const isAtStep = isSame(app.wish, app.history[app.place]);
   app.wish = adopted(data, app.wish);
+  if (isAtStep) app.history[app.place] = app.wish; // other limits are no step of the user's
   if (data.revision <= app.revision || app.moving) return;
   app.revision = data.revision;
   app.wish = adopted(data, data.start);
