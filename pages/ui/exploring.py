@@ -1,6 +1,7 @@
 """Explore's page: criterion, spread and the live element → the plan and what can be started with it, all without torch."""
 
 from collections.abc import Mapping
+from dataclasses import dataclass
 from typing import Any
 
 import streamlit as st
@@ -65,9 +66,8 @@ def plan_for(row: Row, whole: ChannelMap, scores: criteria.Scores, asked: PruneS
     setting.link(chosen)
     asked = setting.asked(asked.model_copy(update={"scan": scan[0] if scan else 0}), chosen, whole, shut)
     curves = scan[1] if scan else None
-    plan = from_settings(whole, scores, asked, curves)
-    predictor = predictions.of(row, whole, asked)
-    live(row, plan, scores, asked, curves, chosen, shut, predictor)
+    plan, predictor = from_settings(whole, scores, asked, curves), predictions.of(row, whole, asked)
+    live(Present(row, plan, scores, asked, curves, chosen, shut, predictor))
     st.caption(numbers(plan))
     evaluate.now(row, asked, plan, predictor)
     wish.remarks(asked, plan)
@@ -77,40 +77,46 @@ def plan_for(row: Row, whole: ChannelMap, scores: criteria.Scores, asked: PruneS
     launch.actions(row, asked, plan)
 
 
+@dataclass(frozen=True)
+class Present:
+    """What is set on the page, and what is known of the network."""
+
+    row: Row
+    plan: Plan
+    scores: criteria.Scores
+    asked: PruneSettings
+    curves: Curves | None
+    chosen: Setting
+    closed: Mapping[str, str]  # groups that no wish reaches, and why
+    predictor: Predictor | None
+
+
 def closed(whole: ChannelMap, scores: criteria.Scores, mine: Mapping[str, str]) -> dict[str, str]:
     """Groups that no wish reaches, and why."""
     unscored = {g.name: "not scored" for g in whole.groups if g.name not in scores}
     return unscored | {name: f"{REASON} ({pattern})" for name, pattern in mine.items()}
 
 
-def live(
-    row: Row,
-    plan: Plan,
-    scores: criteria.Scores,
-    asked: PruneSettings,
-    curves: Curves | None,
-    chosen: Setting,
-    shut: Mapping[str, str],
-    predictor: Predictor | None,
-) -> None:
+def live(now: Present) -> None:
     """The element, with all that it counts by itself."""
-    whole, place = plan.channels, setting.key(row.id, asked.blocks)
-    group, scored = chosen.group or whole.groups[0].name, state.scores(row.id, asked.blocks) | {asked.criterion: scores}
+    row, whole, asked = now.row, now.plan.channels, now.asked
+    place, group = setting.key(row.id, asked.blocks), now.chosen.group or whole.groups[0].name
+    scored = state.scores(row.id, asked.blocks) | {str(asked.criterion): now.scores}
     data = {
-        **table.network(whole, shut),
+        **table.network(whole, now.closed),
         "key": place,
-        "revision": chosen.revision,
-        "base": table.rows(whole, scores, asked, curves),
+        "revision": now.chosen.revision,
+        "base": table.rows(whole, now.scores, asked, now.curves),
         "fixed": table.fixed(asked),
         "limits": table.limits(whole, asked),
         "criterion": table.criterion(asked),
-        "scores": table.scored(whole, scores, group),
-        "prediction": predictor.to_json([group.name for group in whole.groups]) if predictor else None,
+        "scores": table.scored(whole, now.scores, group),
+        "prediction": now.predictor.to_json([g.name for g in whole.groups]) if now.predictor else None,
         "latency": None,
-        "presets": presets.presets(row, whole, scored, asked, curves, None),
+        "presets": presets.presets(row, whole, scored, asked, now.predictor),
         "tiles": table.sheet(row.id, asked.blocks, whole, group),
-        "start": chosen.message() | {"group": group},
-        "confirmed": table.confirmed(plan),
+        "start": now.chosen.message() | {"group": group},
+        "confirmed": table.confirmed(now.plan),
     }
     explorer(data, key=setting.element(place), on_change=nothing)
 

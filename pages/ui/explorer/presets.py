@@ -1,6 +1,6 @@
 """Settings to begin with: what a budget, another criterion, a scan or an earlier run keeps of each group."""
 
-from collections.abc import Callable, Iterator, Mapping
+from collections.abc import Iterator, Mapping
 from typing import Any
 
 import streamlit as st
@@ -10,34 +10,29 @@ from pages.ui.series import CRITERIA
 from pruning.allocate import Scores, from_settings, ladder
 from pruning.channels.map import ChannelMap
 from pruning.criterion_cards import CARDS, Family
-from pruning.curves import Curves
 from pruning.errors import UserError
 from pruning.jobs.store import Row
+from pruning.prediction import Predictor
 from pruning.spec import PruneSettings, PruneSpec, Spread
 
 Kept = Mapping[str, int]
-Accuracy = Callable[[Kept], float]  # as a scan foretells it
 Preset = tuple[str, str, Kept]  # name, hint, units kept by group
 RUNS = 8  # earlier runs that are offered, newest first
 SCORED = 4  # other criteria that are
-LOSSES = (0.01, 0.03)  # of accuracy
+LOSSES = (1, 3)  # percentage points of accuracy
 BY_CHANCE = [str(name) for name, card in CARDS.items() if card.family is Family.CONTROL]
 
 
 def presets(
-    row: Row,
-    whole: ChannelMap,
-    scored: Mapping[str, Any],
-    wish: PruneSettings,
-    curves: Curves | None,
-    accuracy: Accuracy | None,
+    row: Row, whole: ChannelMap, scored: Mapping[str, Any], wish: PruneSettings, predictor: Predictor | None
 ) -> list[dict[str, Any]]:
     """All that can be had for this network, as the live element takes them."""
     mine: Scores = scored.get(wish.criterion, {})
-    budgets = _by_budget(f"{row.id} {len(mine)} {alone(wish).model_dump_json()}", whole, mine, wish)
+    fixed = f"{row.id} {len(mine)} {alone(wish).model_dump_json()}"
+    scan = predictor.source + str(predictor.exponent) if predictor else ""
     found = [
-        *budgets,
-        *by_scan(whole, mine, wish, curves, accuracy),
+        *_by_budget(fixed, whole, mine, wish),
+        *(_by_scan(fixed + scan, whole, mine, wish, predictor) if predictor else ()),
         *by_criterion(whole, scored, wish),
         *by_run(row, wish),
     ]
@@ -63,19 +58,25 @@ def by_budget(whole: ChannelMap, scores: Scores, wish: PruneSettings) -> Iterato
                 yield f"{part} of the {name}", f"the smallest share that leaves at most {have // of:,} {name}", kept
 
 
-def by_scan(
-    whole: ChannelMap, scores: Scores, wish: PruneSettings, curves: Curves | None, accuracy: Accuracy | None
-) -> Iterator[Preset]:
+@st.cache_data(max_entries=50, show_spinner=False)
+def _by_scan(
+    key: str, _whole: ChannelMap, _scores: Scores, _wish: PruneSettings, _predictor: Predictor
+) -> list[Preset]:
+    return list(by_scan(_whole, _scores, _wish, _predictor))
+
+
+def by_scan(whole: ChannelMap, scores: Scores, wish: PruneSettings, predictor: Predictor) -> Iterator[Preset]:
     """As much as can go while the scan foretells so little loss, each group paying equally much."""
-    if not curves or not accuracy:
-        return
-    steps = ladder(whole, scores, alone(wish).model_copy(update={"spread": Spread.SENSITIVITY}), curves)
-    least = accuracy({})
-    for loss in LOSSES:
-        fits = [kept for kept in steps if accuracy(kept) >= least - loss]
+    dense = float(predictor.dense[0])
+    curves = {name: (*((s, dense - y) for s, y in alone), (1.0, dense)) for name, alone in predictor.alone.items()}
+    by_cost = alone(wish).model_copy(update={"spread": Spread.SENSITIVITY})
+    steps = ladder(whole, {name: scores[name] for name in scores if name in curves}, by_cost, curves)
+    told = [(kept, prediction.accuracy) for kept in steps if (prediction := predictor.predict(kept))]
+    for points in LOSSES:
+        fits = [kept for kept, accuracy in told if accuracy >= dense - points / 100]
         if fits:
-            name = f"At most {words.plural(round(100 * loss), 'point')} lost"
-            yield name, "by the scan: every group alone would lose equally much", fits[-1]
+            name = f"At most {words.plural(points, 'point')} lost, predicted"
+            yield name, f"by {predictor.source}: every group alone would lose equally much", fits[-1]
 
 
 def by_criterion(whole: ChannelMap, scored: Mapping[str, Any], wish: PruneSettings) -> Iterator[Preset]:
