@@ -1,5 +1,7 @@
 """What changed is what a direct evaluation of both networks finds; the filters that went are exactly the plan's."""
 
+import dataclasses
+import io
 from collections import Counter
 
 import numpy as np
@@ -251,3 +253,15 @@ def test_pictures_hold_every_flip_and_every_filter():
         first = gone(found)[0]
         left, top = first % 6 * 156 + 50, first // 6 * 56
         assert maps.convert("LA").crop((left, top, left + 98, top + 48)).getextrema()[1] == (0, 0)  # the removed: clear
+
+
+def test_photos_are_taken_in_colour_at_the_side_that_is_stored(tmp_path):
+    photos = dataclasses.replace(toy.dataset(), test_x=np.zeros((2, 3, 64, 64), np.uint8), image_size=56)
+    wide = np.zeros((64, 128, 3), np.uint8)
+    wide[:, 32:96] = (200, 100, 50)  # the square in the middle
+    Image.fromarray(wide).save(tmp_path / "wide.png")
+    taken = pictures.of_file(tmp_path / "wide.png", photos)
+    assert taken.shape == (1, 3, 64, 64)
+    assert taken[0, :, 20, 20].tolist() == [200, 100, 50]
+    with Image.open(io.BytesIO(pictures.sheet([taken[0]] * 11))) as sheet:
+        assert (sheet.mode, sheet.size) == ("RGB", (1120, 224))

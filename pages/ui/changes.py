@@ -147,7 +147,7 @@ def flipped(made: int, found: Found) -> None:
     if not kinds:
         st.info("Every answer is the same: nothing flipped on these images.")
         return
-    kind = st.segmented_control("Kind of flip", kinds, default=kinds[0], required=True, key=f"flips-{made}-{'-'.join(kinds)}", label_visibility="collapsed",
+    kind = st.segmented_control("Kind of flip", kinds, default=kinds[0], required=True, key=f"flips-{made}-{'-'.join(kinds)}", label_visibility="collapsed", help="Which flips are shown.",
                                 format_func=lambda k: f"{KINDS[k]} · {found['counts'][k]:,}")  # fmt: skip
     flips = [(place, flip) for place, flip in enumerate(found["flips"]) if flip["kind"] == kind]
     sheet = Run.of(made).pictures / "flips.png"
@@ -183,6 +183,7 @@ def look_inside(image: int) -> None:
     """Go to the feature maps of a test image."""
     st.session_state["changed"] = VIEWS[2]
     st.session_state[looking.IMAGE] = image
+    st.query_params[looking.IMAGE] = str(image)
 
 
 def rest(made: int, kind: str, listed: int, of: int, limit: int) -> None:
