@@ -1,5 +1,7 @@
 """What a run leads to: a copy with an error's advice taken, or the page it came from with its settings filled in."""
 
+from collections.abc import Iterable
+from enum import StrEnum
 from typing import Any
 
 import streamlit as st
@@ -162,7 +164,7 @@ def repeated(spec: RecipeSpec) -> None:
 def swept(spec: SweepSpec) -> None:
     pruned(PruneSpec(parent=spec.parent, pruning=spec.pruning))
     fill(sweep=spec.finetune, **{"sweep-schedule": spec.schedule})
-    own = {"criteria": list(spec.criteria), "shares": list(spec.shares), "seeds": list(spec.seeds),
+    own = {"criteria": plain(spec.criteria), "shares": list(spec.shares), "seeds": list(spec.seeds),
            "recalibrate_images": spec.pruning.recalibrate_images}  # fmt: skip
     st.session_state.update({"start": TABS["sweep"]} | {f"sweep-{name}": value for name, value in own.items()})
 
@@ -193,4 +195,9 @@ def fill(**parts: Settings) -> None:
             if forms.is_amount(type(settings).model_fields[name]):
                 st.session_state[f"{prefix}-{name}"] = written(value)
             elif not isinstance(value, dict):
-                st.session_state[f"{prefix}-{name}"] = list(value) if isinstance(value, tuple) else value
+                st.session_state[f"{prefix}-{name}"] = plain(value) if isinstance(value, tuple) else value
+
+
+def plain(values: Iterable[Any]) -> list[Any]:
+    """A list whose names are texts, as the widgets for several choices have them."""
+    return [str(value) if isinstance(value, StrEnum) else value for value in values]

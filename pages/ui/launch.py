@@ -2,6 +2,7 @@
 
 from collections.abc import Callable
 from functools import partial
+from typing import Any
 
 import streamlit as st
 
@@ -111,9 +112,9 @@ def sweep(row: Row, wish: PruneSettings) -> None:
     left, middle, right = st.columns([5, 8, 4])
     criteria = left.multiselect("Criteria", list(series.CRITERIA), default=[str(wish.criterion)], key="sweep-criteria",
                                 format_func=lambda c: series.CRITERIA[c])  # fmt: skip
-    removed = middle.multiselect("Shares removed", TENTHS, default=TENTHS[::2], key="sweep-shares",
+    removed = middle.multiselect("Shares removed", offered(TENTHS, "sweep-shares"), default=TENTHS[::2], key="sweep-shares",
                                  format_func=lambda s: words.percent(s, 0))  # fmt: skip
-    seeds = right.multiselect("Seeds", SEEDS, key="sweep-seeds", placeholder="As set below",
+    seeds = right.multiselect("Seeds", offered(SEEDS, "sweep-seeds"), key="sweep-seeds", placeholder="As set below",
                               help=SweepSpec.model_fields["seeds"].description)  # fmt: skip
     ready = tuning.after_cut("sweep", wish, row.id)
     fits = wish.spread in BY_SHARE and not wish.has_budget
@@ -131,6 +132,11 @@ def sweep(row: Row, wish: PruneSettings) -> None:
     cards.open_run(state.submit(spec)[0])
 
 
+def offered(usual: list[Any], key: str) -> list[Any]:
+    """The usual choices, and those that a cloned run brings along."""
+    return sorted({*usual, *st.session_state.get(key, ())})
+
+
 def scan(row: Row, wish: PruneSettings) -> None:
     """How much accuracy each group alone costs, share by share."""
     st.caption(
@@ -139,7 +145,7 @@ def scan(row: Row, wish: PruneSettings) -> None:
     )
     start, (first, second, third, last) = ScanSettings(criterion=wish.criterion, blocks=wish.blocks), forms.grid(4, 4)
     values = {"criterion": forms.field(start, "criterion", "scan-criterion", into=first)}
-    values["shares"] = second.multiselect("Shares", SHARES, default=list(start.shares), key="scan-shares", help=ScanSettings.model_fields["shares"].description,
+    values["shares"] = second.multiselect("Shares", offered(SHARES, "scan-shares"), default=list(start.shares), key="scan-shares", help=ScanSettings.model_fields["shares"].description,
                                           format_func=lambda s: words.percent(s, 0))  # fmt: skip
     values |= {name: forms.field(start, name, f"scan-{name}", into=cell) for name, cell in (("images", third), ("seed", last))}  # fmt: skip
     try:
