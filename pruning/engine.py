@@ -4,7 +4,7 @@ from collections.abc import Callable, Mapping
 from typing import Any
 
 from pruning.errors import UserError
-from pruning.kinds import audit, evaluation, look, mask, prune, scan, search, small, train
+from pruning.kinds import audit, evaluation, look, mask, prune, scan, search, small, timing, train
 from pruning.report import Report
 from pruning.run import Run
 from pruning.spec import Spec
@@ -20,6 +20,7 @@ KINDS: Mapping[str, Callable[[Any, Run, Report], None]] = {
     "inspect": small.inspect,
     "prepare": small.prepare,
     "score": small.score,
+    "latency": timing.latency,
     "changes": look.compare,
     "look": look.look,
     "evaluate": evaluation.evaluate,

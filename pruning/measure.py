@@ -1,7 +1,10 @@
 """What a network weighs: the torchinfo summary, its size as stored, and its latency on this machine."""
 
+import os
+import platform
 import statistics
 import time
+from pathlib import Path
 from typing import Any
 
 import torch
@@ -71,3 +74,17 @@ def latency(model: nn.Module, input_shape: tuple[int, ...], batch: int = 1) -> d
         "threads": torch.get_num_threads(),
         "device": str(device),
     }
+
+
+def machine() -> str:
+    """The processor and its cores, as far as the system tells, and the GPU where there is one."""
+    cpuinfo = Path("/proc/cpuinfo")
+    lines = cpuinfo.read_text().splitlines() if cpuinfo.exists() else []
+    names = [line.partition(":")[2].strip() for line in lines if line.startswith("model name")]
+    processor = f"{names[0] if names else platform.processor() or platform.machine()}, {os.cpu_count()} cores"
+    return f"{processor}, {torch.cuda.get_device_name()}" if torch.cuda.is_available() else processor
+
+
+def load() -> float:
+    """Programs that wanted a core in the last minute, for each core there is; 0 where the system does not tell."""
+    return os.getloadavg()[0] / (os.cpu_count() or 1) if hasattr(os, "getloadavg") else 0.0

@@ -48,10 +48,11 @@ LAYERS = [  # a module may import from its own line and the lines above it
         "pruning.curves",
         "pruning.prediction",
         "pruning.latency",
+        "pruning.timefit",
     ),
     ("models",),
     ("pruning.interface", "pruning.windows", "pruning.attention", "pruning.surgery", "pruning.reversal"),
-    ("pruning.channels", "pruning.measure", "pruning.data"),
+    ("pruning.channels", "pruning.measure", "pruning.runtimes", "pruning.data"),
     ("pruning.criteria", "pruning.equivalence"),
     (
         "pruning.evaluate",
@@ -92,7 +93,16 @@ LAYERS = [  # a module may import from its own line and the lines above it
     ("pages",),
     ("app",),
 ]
-LAZY = {"torchvision", "sklearn", "optuna", "mlflow", "ray", "onnx"}  # imported inside the function that needs them
+LAZY = {
+    "torchvision",
+    "sklearn",
+    "optuna",
+    "mlflow",
+    "ray",
+    "onnx",
+    "onnxruntime",
+    "openvino",
+}  # imported inside the function that needs them
 NO_TORCH = (
     "pruning.spec",
     "pruning.run",
@@ -100,6 +110,7 @@ NO_TORCH = (
     "pruning.plan",
     "pruning.proof",
     "pruning.allocate",
+    "pruning.latency",
     "pruning.channels.map",
     "pruning.recipes",
     "pruning.jobs.store",

@@ -1,0 +1,194 @@
+"""Timetable: each layer's time at many widths, measured inside the network, fitted by sums of products and scaled to the whole."""
+
+import random
+import statistics
+import time
+from collections.abc import Callable, Iterator, Mapping, Sequence
+from contextlib import contextmanager
+from dataclasses import dataclass, field
+from functools import partial
+
+import torch
+from torch import Tensor, nn
+
+from pruning.channels.map import ChannelMap
+from pruning.latency import Table, predict, rounded, scaled
+from pruning.plan import Plan
+from pruning.runtimes import require, runner
+from pruning.surgery import prune
+from pruning.timefit import MULTIPLE, REST, WHOLE, Layer, Probe, by_layer, by_sums, fitted
+
+PROBES = 16  # networks cut at random, whose layers are timed
+CHECKS = 3  # more of them, timed as a whole only, which tell how well others are foretold
+ROUNDS = 2  # over all of them, so that a busy moment meets no network alone
+FEWEST, REPEATS = 2, 5  # passes a round, fewer and more where SHORTEST and LONGEST ask for it
+SHORTEST, LONGEST = 0.01, 0.2  # seconds
+INTRUSIVE = 0.01  # seconds of a pass below which timing the layers lengthens it noticeably
+EVEN = 4  # one of so many networks is cut by one share everywhere, as most are in practice
+LARGEST = 5e9  # MACs of a forward pass whose layers are timed; a larger batch is timed as a whole only
+
+
+@dataclass
+class Stopwatch:
+    """Seconds by layer, and of the rest of the network: the least of all passes."""
+
+    clock: Callable[[], float]
+    least: dict[str, float] = field(default_factory=dict)
+    now: dict[str, float] = field(default_factory=dict)  # of the present pass
+    began: dict[str, float] = field(default_factory=dict)
+
+    def start(self, name: str) -> None:
+        self.began[name] = self.clock()
+
+    def stop(self, name: str) -> None:
+        self.now[name] = self.now.get(name, 0.0) + self.clock() - self.began[name]
+
+    def keep(self) -> None:
+        """End of a pass: its rest is what its layers leave of it."""
+        whole = self.now.pop(WHOLE)
+        found = self.now | {WHOLE: whole, REST: whole - sum(self.now.values())}
+        self.least = {name: min(took, self.least.get(name, took)) for name, took in found.items()}
+        self.now = {}
+
+
+def clock_of(device: torch.device, runtime: str = "torch") -> Callable[[], float]:
+    """Seconds that were computed, which other programs hardly lengthen; wall clock where more threads or a GPU work."""
+    if device.type == "cuda" and runtime == "torch":
+        return partial(synchronized, device)
+    if torch.get_num_threads() > 1:
+        return time.perf_counter
+    return time.thread_time if runtime == "torch" else time.process_time
+
+
+def synchronized(device: torch.device) -> float:
+    torch.cuda.synchronize(device)
+    return time.perf_counter()
+
+
+@dataclass(frozen=True)
+class Measured:
+    table: Table
+    dense_ms: float  # least of a few passes
+    error: float  # largest relative error of the table for networks that it was not made from
+    seconds: float  # that all this took
+
+
+@torch.inference_mode()
+def measure(
+    model: nn.Module,
+    channels: ChannelMap,
+    batch: int = 1,
+    *,
+    runtime: str = "torch",
+    seed: int = 0,
+    progress: Callable[[int, int], None] = lambda done, of: None,
+) -> Measured:
+    """The table of a network where it lies, in eval mode; raises UserError when the runtime is not installed."""
+    require(runtime)
+    began, device, model = time.perf_counter(), next(model.parameters()).device, model.eval()
+    few = min(batch, max(1, int(LARGEST / max(1, channels.counts().macs))))
+    x, full = (torch.randn(n, *channels.input_shape, device=device) for n in (few, batch))
+    layers = layers_of(model, channels, x)
+    inside = layers if runtime == "torch" else []
+    probes = [Probe(kept) for kept in ({}, *draws(channels, PROBES, seed))]
+    checks = [Probe(kept) for kept in ({}, *draws(channels, CHECKS, seed + 1))]
+    for round_ in range(ROUNDS):
+        for done, probe in enumerate((*probes, *checks)):
+            small = cut(model, channels, probe.kept)
+            timed(small, runtime, inside if probe in probes else [], x if probe in probes else full, probe)
+            progress(round_ * (len(probes) + len(checks)) + done + 1, ROUNDS * (len(probes) + len(checks)))
+    table = fitted(channels, layers, probes, few, by_layer if inside else by_sums)
+    return checked(table, checks, began)
+
+
+def checked(table: Table, checks: Sequence[Probe], began: float) -> Measured:
+    """The table scaled to whole networks, the dense one first, and how far it is off for the others."""
+    ratios = [1e3 * check.least[WHOLE] / predict(table, check.kept) for check in checks]
+    scale = statistics.median(ratios)
+    error = max(abs(scale / ratio - 1) for ratio in ratios)
+    return Measured(scaled(table, scale), 1e3 * checks[0].least[WHOLE], error, time.perf_counter() - began)
+
+
+def cut(model: nn.Module, channels: ChannelMap, kept: Mapping[str, int]) -> nn.Module:
+    return prune(model, Plan(channels, {name: tuple(range(n)) for name, n in kept.items()})) if kept else model
+
+
+def draws(channels: ChannelMap, count: int, seed: int) -> list[dict[str, int]]:
+    """Numbers to keep, spread evenly over every group's widths, half of them rounded; every fourth network is cut evenly."""
+    source = random.Random(seed)
+    found: list[dict[str, int]] = [{} for _ in range(count)]
+    for group in channels.groups:
+        free = [i for i in range(count) if i % EVEN]
+        places = dict(zip(free, source.sample(free, len(free)), strict=True))
+        for i, kept in enumerate(found):
+            n = max(1, round(group.units * (0.1 + 0.9 * (places.get(i, i) + 0.5) / count)))
+            kept[group.name] = rounded(n, group.units, MULTIPLE) if source.random() < 0.5 else n
+    return found
+
+
+def layers_of(model: nn.Module, channels: ChannelMap, x: Tensor) -> list[Layer]:
+    """Modules with a weight of their own that run in a forward pass, in its order."""
+    shapes: dict[str, torch.Size] = {}
+    handles = [
+        module.register_forward_hook(lambda _module, _args, out, name=name: shapes.update({name: out.shape}))
+        for name, module in model.named_modules()
+        if weight_name(module)
+    ]
+    model(x)
+    for handle in handles:
+        handle.remove()
+    modules = dict(model.named_modules())
+    return [layer(name, modules[name], shape, channels) for name, shape in shapes.items()]
+
+
+def weight_name(module: nn.Module) -> str:
+    """'weight' for a module without children whose width it tells; else nothing."""
+    tensors = {**module._parameters, **module._buffers}
+    known = (name for name in ("weight", "weight_orig", "running_mean") if tensors.get(name) is not None)
+    return "" if module._modules else next(known, "")
+
+
+def layer(name: str, module: nn.Module, out: torch.Size, channels: ChannelMap) -> Layer:
+    stored = weight_name(module)
+    shape = getattr(module, stored).shape
+    forms = channels.sizes.get(f"{name}.{stored}", tuple((n, ()) for n in shape))
+    taps = shape[2:].numel()
+    form = f"{type(module).__name__} {taps} {getattr(module, 'groups', 1) > 1} {getattr(module, 'stride', '')}"
+    return Layer(name, f"{form} {tuple(shape)} {tuple(out)}", forms[:2], form, taps, out.numel() // shape[0])
+
+
+def timed(model: nn.Module, runtime: str, layers: Sequence[Layer], x: Tensor, probe: Probe) -> None:
+    """Keep the least seconds of the whole and of every layer over some passes, and over what the probe knew."""
+    run, clock = runner(runtime, model, x), clock_of(x.device, runtime)
+    run()
+    watch = Stopwatch(clock, probe.least)
+    with watched(model, layers, watch):
+        repeat(run, watch)
+    if layers and watch.least[WHOLE] < INTRUSIVE:
+        alone = Stopwatch(clock)
+        repeat(run, alone)
+        rest = alone.least[WHOLE] - sum(watch.least[one.name] for one in layers)
+        watch.least[REST] = max(0.0, min(rest, watch.least[REST]))
+    probe.least = watch.least
+
+
+@contextmanager
+def watched(model: nn.Module, layers: Sequence[Layer], watch: Stopwatch) -> Iterator[None]:
+    modules = dict(model.named_modules())
+    handles = []
+    for one in layers:
+        handles.append(modules[one.name].register_forward_pre_hook(lambda *_, name=one.name: watch.start(name)))
+        handles.append(modules[one.name].register_forward_hook(lambda *_, name=one.name: watch.stop(name)))
+    yield
+    for handle in handles:
+        handle.remove()
+
+
+def repeat(run: Callable[[], object], watch: Stopwatch) -> None:
+    spent, passes = 0.0, 0
+    while passes < FEWEST or (passes < REPEATS and spent < LONGEST) or spent < SHORTEST:
+        watch.start(WHOLE)
+        run()
+        watch.stop(WHOLE)
+        spent, passes = spent + watch.now[WHOLE], passes + 1
+        watch.keep()
