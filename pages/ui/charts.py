@@ -29,10 +29,9 @@ def tradeoff(record: Tradeoff, *, log: bool = False) -> go.Figure:
 
 def _amounts(x_title: str, *, log: bool) -> dict[str, Any]:
     """200k, 4M, 16MB on the axis; milliseconds as they are."""
-    short = (
-        {} if x_title.endswith("ms") else {"tickformat": "~s", "ticksuffix": "B" if x_title.endswith("bytes") else ""}
-    )
-    return short | ({"type": "log"} if log else {"rangemode": "tozero", "nticks": 7}) | {"tickangle": 0}
+    suffix = "B" if x_title.endswith("bytes") else ""
+    short = {"tickformat": "~g" if x_title.endswith("ms") else "~s", "ticksuffix": suffix, "tickangle": 0}
+    return short | ({"type": "log"} if log else {"rangemode": "tozero", "nticks": 7})
 
 
 def legend_below(figure: go.Figure) -> go.Figure:

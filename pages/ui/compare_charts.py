@@ -3,11 +3,13 @@
 from collections.abc import Sequence
 from typing import Any
 
+import numpy as np
 import plotly.graph_objects as go
 
 from pages.ui.charts import below_toolbar, blank, legend_below, shortened, style
 from pages.ui.comparison import Curve, Kept, Overlay
 
+MANY = 12  # curves, from which on they are thin and their raw values left out
 ACCURACY = "Cividis"  # readable with any colour vision, dark is low
 
 
@@ -16,13 +18,16 @@ def overlay(record: Overlay, *, log: bool, faint: bool) -> go.Figure:
     figure = blank(record.title, "epoch", record.y_title, height=360)
     groups = list(dict.fromkeys(c.group for c in record.curves))
     both = len({c.data for c in record.curves}) > 1
+    many = len(record.curves) > MANY
     seen: set[str] = set()
     for curve in record.curves:
         look = style(curve.group, groups.index(curve.group))
-        if faint:
+        if faint and not many:
             figure.add_trace(_curve(curve, curve.values, look, opacity=0.25, showlegend=False, mode="lines", hoverinfo="skip", hovertemplate=None))  # fmt: skip
         name = f"{curve.group}, {curve.data}" if both else curve.group
-        figure.add_trace(_curve(curve, curve.smoothed, look, name=name, legendgroup=name, showlegend=name not in seen))
+        figure.add_trace(
+            _curve(curve, curve.smoothed, look, name=name, legendgroup=name, showlegend=name not in seen, many=many)
+        )
         seen.add(name)
     longest = max((len(c.values) for c in record.curves), default=1)
     figure.update_xaxes(**({"dtick": 1} if longest <= 12 else {"tickformat": ",d"}))
@@ -30,16 +35,23 @@ def overlay(record: Overlay, *, log: bool, faint: bool) -> go.Figure:
     return legend_below(figure)
 
 
-def _curve(curve: Curve, values: tuple[float, ...], look: tuple[str, str, str], **more: Any) -> go.Scatter:
+def _curve(
+    curve: Curve, values: tuple[float, ...], look: tuple[str, str, str], *, many: bool = False, **more: Any
+) -> go.Scatter:
     colour, _, symbol = look
-    every = max(1, len(values) // 8)  # a marker at some epochs only, lest they hide the line
+    said = f"{curve.name}<br>{curve.data}, epoch %{{x}}: %{{y:.4g}}<extra></extra>"
     return go.Scatter(
-        x=list(range(1, len(values) + 1)),
-        y=values,
-        line={"color": colour, "width": 2, "dash": "dot" if curve.data == "training" else "solid"},
-        marker={"symbol": symbol, "size": [8 if i % every == 0 else 0 for i in range(len(values))], "color": colour},
-        **{"mode": "lines+markers", "hovertemplate": f"{curve.name}<br>{curve.data}, epoch %{{x}}: %{{y:.4g}}<extra></extra>"} | more,
-    )  # fmt: skip
+        x=np.arange(1, len(values) + 1),
+        y=np.array(values),
+        line={"color": colour, "width": 1.2 if many else 2, "dash": "dot" if curve.data == "training" else "solid"},
+        marker={
+            "symbol": symbol,
+            "size": 5 if many else 8,
+            "maxdisplayed": 8,
+            "color": colour,
+        },  # lest they hide the line
+        **{"mode": "lines+markers", "hovertemplate": said} | more,
+    )
 
 
 def kept(record: Kept) -> go.Figure:
@@ -58,14 +70,22 @@ def kept(record: Kept) -> go.Figure:
             zmax=100,
             xgap=1,
             ygap=1,
-            colorbar={"ticksuffix": " %", "thickness": 12, "tickvals": [0, 25, 50, 75, 100]},
+            colorbar={
+                "ticksuffix": " %",
+                "thickness": 12,
+                "tickvals": [0, 50, 100],
+                "lenmode": "pixels",
+                "len": 150,
+                "y": 1,
+                "yanchor": "top",
+            },
             hovertemplate="%{y}<br>%{x}: %{customdata} kept, %{z:.1f} %<extra></extra>",
         )
     )
     if len(record.groups) <= 24:
         figure.add_trace(_numbers(record.groups, labels, shares))
-    figure.update_yaxes(autorange="reversed", type="category", showgrid=False)
-    figure.update_xaxes(type="category", showgrid=False)
+    figure.update_yaxes(range=[len(labels) - 0.5, -0.5], type="category", showgrid=False, dtick=1)
+    figure.update_xaxes(range=[-0.5, len(record.groups) - 0.5], type="category", showgrid=False)
     return below_toolbar(figure)
 
 

@@ -1,5 +1,6 @@
 """What the pages that compare runs know of each: its settings, its numbers, where it comes from; read once for all charts."""
 
+import hashlib
 import json
 from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
@@ -14,7 +15,7 @@ from pruning.run import home
 from pruning.spec import BY_SHARE, FinetuneSpec, MaskSpec, PruneSpec, Settings, Spec, TrainSpec
 
 Measured = dict[str, Any]
-Key = tuple[Any, ...]  # what changes when an entry would
+Key = str  # changes when an entry would
 
 
 @dataclass(frozen=True)
@@ -44,7 +45,8 @@ class Entry:
 
 
 def key_of(rows: Iterable[Row]) -> Key:
-    return (str(home()), *((row.id, row.title, row.ended) for row in rows))
+    told = (str(home()), *((row.id, row.title, row.ended) for row in rows))
+    return hashlib.sha256(repr(told).encode()).hexdigest()
 
 
 def gather(rows: Sequence[Row]) -> tuple[Entry, ...]:

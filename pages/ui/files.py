@@ -37,12 +37,19 @@ def html(figure: go.Figure) -> bytes:
 
 
 def image(figure: go.Figure, form: str) -> bytes:
-    """The chart as `png` (twice the pixels) or `svg`, 900 × 520."""
+    """The chart as `png` (twice the pixels) or `svg`, 900 × 520, or taller for a long legend."""
     alone = go.Figure(figure).update_layout(
         title={"x": 0.03, "font": {"size": 17}}, font={"size": 14}, margin={"l": 50, "r": 50, "t": 80, "b": 50}
     )
     alone.update_xaxes(showgrid=False)  # as the page's theme has it
-    return alone.to_image(form, width=900, height=520, scale=2 if form == "png" else 1)  # type: ignore[no-any-return]
+    alone.update_layout(legend={"maxheight": 10_000})  # a picture cannot be scrolled
+    height = 520 + 22 * max(0, _legend_lines(figure) - 8)
+    return alone.to_image(form, width=900, height=height, scale=2 if form == "png" else 1)  # type: ignore[no-any-return]
+
+
+def _legend_lines(figure: go.Figure) -> int:
+    """At two names a line."""
+    return 0 if figure.layout.showlegend is False else sum(t.showlegend is not False for t in figure.data) // 2
 
 
 def table(rows: Sequence[dict[str, Any]]) -> bytes:

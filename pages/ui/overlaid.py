@@ -15,12 +15,12 @@ MEASURES = {
     "accuracy": ("Accuracy", "accuracy, %"),
 }
 DATA = ("validation", "training")
-MOST = 30  # runs in one chart
+MOST = 30  # runs in one chart, taken evenly of more
 HELP = {
     "measures": "One chart for each.",
     "data": "Validation images are held back from training; they choose the best epoch.",
     "smoothing": "Exponential moving average: each epoch weighs this much less than the one after it. 0 shows the values "
-    "themselves; above, they stay as faint lines.",
+    "themselves; above, they stay as faint lines where there are few.",
     "log": "For losses that fall by factors.",
 }
 
@@ -57,7 +57,9 @@ def drawn(
     return made, compare_charts.overlay(made, log=log and measure == "loss", faint=weight > 0)
 
 
+@st.fragment
 def show(key: Key, entries: Sequence[Entry], by: str) -> None:
+    """A smoother curve does not draw the rest of the page again."""
     st.caption("How the runs learned: which were still getting better, and which only learned by heart.")
     with st.container(horizontal=True, vertical_alignment="bottom", gap="medium"):
         data = st.segmented_control("Images", DATA, default=["validation"], selection_mode="multi", key="images", bind="query-params",
@@ -67,19 +69,21 @@ def show(key: Key, entries: Sequence[Entry], by: str) -> None:
         )
         log = st.toggle("Log loss", key="logloss", bind="query-params", help=HELP["log"])
     learned = [e for e in entries if Run.of(e.run).metrics.exists()]
+    step = -(-len(learned) // MOST)
     for column, measure in zip(st.columns(2, gap="medium"), MEASURES, strict=True):
         with column:
-            record, figure = drawn(learned[:MOST], key, measure, tuple(data or DATA[:1]), by, weight, log)
+            record, figure = drawn(learned[::step], key, measure, tuple(data or DATA[:1]), by, weight, log)
             st.plotly_chart(figure, key=f"overlay-{measure}", config=charts.CONFIG, alt=told(record))
             files.chart(figure, record.rows(), f"curves-{measure}")
-    remarks(entries, learned, weight)
+    remarks(entries, learned, weight, step, few=len(record.curves) <= compare_charts.MANY)
 
 
-def remarks(entries: Sequence[Entry], learned: Sequence[Entry], weight: float) -> None:
+def remarks(entries: Sequence[Entry], learned: Sequence[Entry], weight: float, step: int, *, few: bool) -> None:
     if weight:
-        st.caption(f"Smoothed: exponential moving average, weight {weight:g}; faint lines are the values themselves.")
-    if len(learned) > MOST:
-        st.caption(f"The first {MOST} of {len(learned)} runs are drawn; choose fewer runs above to see the others.")
+        faint = "; faint lines are the values themselves" if few else ""
+        st.caption(f"Smoothed: exponential moving average, weight {weight:g}{faint}.")
+    if step > 1:
+        st.caption(f"One of every {step} runs is drawn, as {len(learned)} would hide each other; choose fewer above.")
     still = [str(e.run) for e in entries if e not in learned]
     if still:
         st.caption(

@@ -18,6 +18,8 @@ FEW = 6  # values that all have their label; of more, only the ends
 
 
 def draw(record: Parallel) -> go.Figure:
+    names = [axis.name for axis in record.axes]
+    titles = [axis.title if names.count(axis.name) > 1 else axis.name for axis in record.axes]
     figure = blank("Settings and results, one line a run", "", "", height=460)
     places = [_places(axis) for axis in record.axes]
     accuracy = places[-1]
@@ -25,7 +27,7 @@ def draw(record: Parallel) -> go.Figure:
         figure.add_trace(_line(record, i, [axis[i] for axis in places], sample_colorscale(SCALE, [accuracy[i]])[0]))
     for x, (axis, ys) in enumerate(zip(record.axes, places, strict=True)):
         figure.add_vline(x=x, line={"width": 1, "color": DENSE}, layer="below")
-        figure.add_annotation(x=x, y=1.02, yref="paper", text="<br>".join(textwrap.wrap(axis.name, 13)), showarrow=False, yanchor="bottom", font={"size": 12})  # fmt: skip
+        figure.add_annotation(x=x, y=1.02, yref="paper", text="<br>".join(textwrap.wrap(titles[x], 13)), showarrow=False, yanchor="bottom", font={"size": 12})  # fmt: skip
         for y, text in _labels(axis, ys):
             figure.add_annotation(
                 x=x,
