@@ -6,7 +6,7 @@ from typing import Any
 import psutil
 import streamlit as st
 
-from pages.ui import cards, charts, overview, series, state, words
+from pages.ui import cards, live_charts, overview, series, state, words
 from pruning.jobs.store import TREES, Row, State
 from pruning.run import Run, home
 
@@ -101,8 +101,12 @@ def curves(number: int) -> None:
     if len(records) < 2:
         return
     for column, record in zip(st.columns(2), series.learning(records), strict=True):
-        figure = charts.learning(series.thinned(record))
-        column.plotly_chart(figure, key=f"learning-{record.title}", config=charts.CONFIG)
+        shown = series.thinned(record)
+        column.altair_chart(live_charts.curve(shown), key=f"live-{record.title}", on_select="rerun",
+                            selection_mode=live_charts.ZOOM, alt=live_charts.words(shown))  # fmt: skip
+    st.caption(
+        "New epochs come by themselves. Control and wheel zoom a curve, dragging moves it, a double click shows all."
+    )
 
 
 def latest(records: list[dict[str, Any]]) -> str:
