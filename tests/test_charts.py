@@ -6,7 +6,7 @@ import zipfile
 import pytest
 from streamlit.testing.v1 import AppTest
 
-from pages.ui import before_after, charts, files, names, results, series
+from pages.ui import before_after, charts, files, names, results, series, tradeoff_chart
 from pages.ui.series import Bars, Norms, Point, Series, Tradeoff
 from pages.ui.terms import TERMS
 from pruning.channels.map import ChannelMap, Group
@@ -68,7 +68,7 @@ def test_a_tradeoff_has_one_csv_row_a_point():
 @pytest.mark.parametrize(
     "figure",
     [
-        charts.tradeoff(TRADE),
+        tradeoff_chart.draw(TRADE),
         charts.bars(Bars(("conv1",), (2,), (1,), ("",))),
         charts.norms(Norms("conv1", "l1", (2.0, 1.0), (1, 0), (True, False))),
         charts.learning(series.learning([EPOCH])[0]),
@@ -82,7 +82,7 @@ def test_a_figure_has_a_title_and_a_named_axis(figure):
 def test_a_criterion_keeps_its_look_wherever_it_stands():
     alone = Tradeoff("t", "MACs", (Series("Taylor", TRADE.series[0].points),))
     second = Tradeoff("t", "MACs", (*TRADE.series, *alone.series))
-    assert charts.tradeoff(alone).data[0].line == charts.tradeoff(second).data[1].line
+    assert tradeoff_chart.draw(alone).data[0].line == tradeoff_chart.draw(second).data[1].line
 
 
 def test_what_is_removed_is_hollow():
@@ -91,7 +91,7 @@ def test_what_is_removed_is_hollow():
 
 
 def test_a_chart_can_be_taken_away_as_page_and_table():
-    assert b"plotly" in files.html(charts.tradeoff(TRADE))
+    assert b"plotly" in files.html(tradeoff_chart.draw(TRADE))
     assert (
         files.table(TRADE.rows()).splitlines()[0].startswith(b'series,run,what,criterion,"share removed, %",parameters')
     )
@@ -102,8 +102,8 @@ def test_a_chart_can_be_taken_away_as_page_and_table():
 
 @pytest.mark.browser
 def test_a_chart_can_be_taken_away_as_picture():
-    assert files.image(charts.tradeoff(TRADE), "png").startswith(b"\x89PNG")
-    assert b"<svg" in files.image(charts.tradeoff(TRADE), "svg")
+    assert files.image(tradeoff_chart.draw(TRADE), "png").startswith(b"\x89PNG")
+    assert b"<svg" in files.image(tradeoff_chart.draw(TRADE), "svg")
 
 
 def test_the_zip_of_a_run_leaves_out_its_resume_points():
@@ -111,7 +111,7 @@ def test_the_zip_of_a_run_leaves_out_its_resume_points():
     run.checkpoints.mkdir(parents=True)
     (run.checkpoints / "last.pt").write_bytes(b"big")
     run.spec.write_text('{"kind": "train"}')
-    drawn = (charts.tradeoff(TRADE), TRADE.rows(), "accuracy", "Accuracy")
+    drawn = (tradeoff_chart.draw(TRADE), TRADE.rows(), "accuracy", "Accuracy")
     names = zipfile.ZipFile(io.BytesIO(files.bundle(run, [drawn]))).namelist()
     inside = ("README.txt", "spec.json", "charts/accuracy.html", "charts/accuracy.csv")
     assert names == [f"run-7/{name}" for name in inside]
@@ -160,7 +160,7 @@ def test_every_choice_is_a_term_of_the_glossary(choice):
 
 def test_no_two_criteria_look_alike_in_a_chart():
     alone = [Series(title, TRADE.series[0].points) for title in series.CRITERIA.values()]
-    drawn = charts.tradeoff(Tradeoff("t", "MACs", tuple(alone))).data
+    drawn = tradeoff_chart.draw(Tradeoff("t", "MACs", tuple(alone))).data
     assert len({(line.line.color, line.line.dash, line.marker.symbol) for line in drawn}) == len(CriterionName)
 
 

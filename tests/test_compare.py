@@ -6,7 +6,7 @@ import pytest
 from conftest import ROOT
 from streamlit.testing.v1 import AppTest
 
-from pages.ui import charts, chosen, compared, differing, kept_map, overlaid, parallel, tradeoffs
+from pages.ui import chosen, compared, differing, kept_map, overlaid, parallel, tradeoff_chart, tradeoffs
 from pages.ui.series import Point, Series, Tradeoff, front
 from pruning.channels.map import ChannelMap, Group
 from pruning.jobs.store import State, Store
@@ -99,7 +99,7 @@ def test_there_is_no_front_over_several_data_sets(made):
 def test_many_series_make_a_chart_taller_and_leave_the_plot_its_height():
     def plot(names: int) -> float:
         series = tuple(Series(f"run {n} of a long name", (Point(n, n, 0.5),)) for n in range(names))
-        layout = charts.tradeoff(Tradeoff("t", "MACs", series)).layout
+        layout = tradeoff_chart.draw(Tradeoff("t", "MACs", series)).layout
         return layout.height - layout.margin.b
 
     assert plot(1) == plot(7) == plot(40)
@@ -152,10 +152,11 @@ def test_settings_that_change_together_are_one_axis(made):
 
 def test_wrong_numbers_of_a_link_are_said_and_the_rest_is_shown(made):
     Store(home()).submit(FinetuneSpec(parent=1))
-    app = opened(runs="2,99,7,x")
+    Store(home()).discard([5])
+    app = opened(runs="2,99,7,x,5")
     assert app.multiselect[0].value == ["2"]
     assert app.warning[0].value == (
-        "**Left out, as run 99 does not exist; run 7 has no result (waiting); run x does not exist.** The rest of the link is shown."
+        "**Left out, as run 99 does not exist; run 7 has no result (waiting); run x does not exist; run 5 is in the trash.** The rest of the link is shown."
     )
 
 

@@ -41,8 +41,8 @@ def read(link: str, rows: Rows) -> tuple[list[str], list[str]]:
     """'3,5,99' → the runs that can be compared, and why each of the others cannot."""
     found, wrong = [], []
     for number in dict.fromkeys(part for part in re.split(r"[,\s]+", link) if part):
-        row = rows.get(number) or state.find(number)
-        if row is not None and members(row, rows):
+        row = rows.get(number) or state.anywhere(number)
+        if row is not None and not row.trashed and members(row, rows):
             found.append(str(row.id))
         else:
             wrong.append(reason(number, row))
@@ -53,6 +53,8 @@ def reason(number: str, row: Row | None) -> str:
     """Why a run cannot be compared, as part of a sentence."""
     if row is None:
         return f"run {number} does not exist"
+    if row.trashed:
+        return f"run {number} is in the trash"
     if row.kind not in (*NETWORK, *TREES):
         return f"run {number} ends with no network ({cards.KINDS.get(row.kind, row.kind).lower()})"
     if row.kind in TREES:

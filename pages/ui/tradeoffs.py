@@ -5,7 +5,7 @@ from collections.abc import Iterable, Sequence
 import plotly.graph_objects as go
 import streamlit as st
 
-from pages.ui import cards, charts, compared, files, state, words
+from pages.ui import cards, charts, compared, files, state, tradeoff_chart, words
 from pages.ui.compared import Entry, Key
 from pages.ui.series import CRITERIA, Point, Series, Tradeoff, averaged, front
 from pruning.spec import FinetuneSpec, MaskSpec, PruneSpec
@@ -118,12 +118,12 @@ def point(entry: Entry, axis: str) -> Point | None:
 @st.cache_resource(max_entries=60, show_spinner=False)
 def drawn(key: Key, axis: str, by: str, with_front: bool, log: bool, _entries: Sequence[Entry]) -> Drawn:
     made = record(_entries, axis, by, with_front=with_front)
-    return made, charts.tradeoff(made, log=log)
+    return made, tradeoff_chart.draw(made, log=log)
 
 
 def show(record: Tradeoff, name: str, *, key: str) -> None:
     """A chart on a page that has one; a click on a point opens the run."""
-    place((record, charts.tradeoff(record)), name, key=key)
+    place((record, tradeoff_chart.draw(record)), name, key=key)
 
 
 def place(chart: Drawn, name: str, *, key: str) -> None:
