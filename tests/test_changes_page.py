@@ -8,7 +8,7 @@ from PIL import Image
 from streamlit.testing.v1 import AppTest
 from test_changes import NONE, execute
 
-from pages.ui import changes, changes_charts, looking
+from pages.ui import changes, changes_charts, looking, map_charts
 from pruning.errors import UserError
 from pruning.jobs import supervisor
 from pruning.jobs.repair import repair
@@ -55,13 +55,13 @@ def test_every_removed_filter_is_crossed_once_for_each_network_without_it(tmp_pa
     Image.new("LA", size).save(tmp_path / "maps.png")
     units = [{"kept": n % 2 == 0, "zero": n == 4, "alike": 0.5, "means": [0.1, 0.2, -0.3]} for n in range(6)]
     found = {"layer": "conv", "networks": ["dense", "cut", "pruned"], "units": units, "size": [8, 8], "layers": []}
-    figure = changes_charts.maps(found, tmp_path / "maps.png", 0, 6)
+    figure = map_charts.maps(found, tmp_path / "maps.png", 0, 6)
     frames, hover, labels, heads = figure.data
     assert len(frames.x) == 10 * (3 * 2 + 1)
     assert labels.text == ("0", "1 removed", "2", "3 removed", "4 masked", "5 removed")
     assert hover.text[0] == "filter 0: kept<br>maps alike by 0.50<br>mean before 0.1, cut 0.2, now −0.3"
     assert heads.text[:3] == ("before", "cut", "now")
-    assert len(changes_charts.map_rows(found)) == 6
+    assert len(map_charts.map_rows(found)) == 6
 
 
 def test_a_file_that_is_no_image_is_refused_and_an_image_is_kept_by_its_content():

@@ -4,7 +4,7 @@ from typing import Any
 
 import streamlit as st
 
-from pages.ui import cards, changes_charts, charts, files, forms, setup, state, words
+from pages.ui import alt, cards, changes_charts, charts, files, forms, map_charts, setup, state, words
 from pages.ui.changes_charts import Found
 from pruning.data.photos import UNREADABLE, pixels
 from pruning.errors import UserError
@@ -103,7 +103,7 @@ def answers(number: int, found: Found, spec: LookSpec) -> None:
         st.caption(f"{what}, {words.plain(found['class'])}" if found["class"] else f"{what}, as the networks see it")
     figure = changes_charts.answers(found)
     with right:
-        st.plotly_chart(figure, key="changes-answers", config=charts.CONFIG)
+        st.plotly_chart(figure, key="changes-answers", config=charts.CONFIG, alt=alt.of(figure))
         files.chart(figure, changes_charts.answer_rows(found), f"run-{spec.parent}-answers-{named(spec)}")
 
 
@@ -120,10 +120,10 @@ def feature_maps(number: int, found: Found, spec: LookSpec) -> None:
     starts = list(range(0, drawn, UNITS))
     first = starts[0] if len(starts) == 1 else st.selectbox("Filters", starts, key=f"changed-from-{found['layer']}", width=200, format_func=lambda s: f"{s} to {min(s + UNITS, drawn) - 1}",
                                                             help="Which of the layer's filters are shown.")  # fmt: skip
-    figure = changes_charts.maps(found, Run.of(number).pictures / "maps.png", first, min(first + UNITS, drawn))
-    st.plotly_chart(figure, key="changes-maps", config=charts.CONFIG)
+    figure = map_charts.maps(found, Run.of(number).pictures / "maps.png", first, min(first + UNITS, drawn))
+    st.plotly_chart(figure, key="changes-maps", config=charts.CONFIG, alt=alt.of(figure))
     st.caption(explained(found, drawn))
-    files.chart(figure, changes_charts.map_rows(found), f"run-{spec.parent}-maps-{found['layer']}-{named(spec)}")
+    files.chart(figure, map_charts.map_rows(found), f"run-{spec.parent}-maps-{found['layer']}-{named(spec)}")
 
 
 def explained(found: Found, drawn: int) -> str:
