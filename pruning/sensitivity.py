@@ -48,10 +48,10 @@ def scan(
 
     What `path` holds of an earlier attempt on the same network is not measured again; it is written after each group.
     """
-    data, is_lean = sample(dataset, settings), lean(model, settings.precision, device)
-    bench = prefixes.prepare(model, data, device, is_lean=is_lean)
+    data = sample(dataset, settings)
+    bench = prefixes.prepare(model, data, device, is_lean=lean(model, settings.precision, device))
     names = [group.name for group in channels.groups if group.name in scores]
-    found = begun(channels, settings, told(prefixes.dense(bench), data.validation_y), data, is_lean)
+    found = begun(channels, settings, told(prefixes.dense(bench), data.validation_y), data, bench.is_lean)
     found |= {"of": len(names)} | known(path, found)
     for name in prefixes.ordered(bench, channels, [name for name in names if name not in found["groups"]]):
         report.progress("scan", len(found["groups"]), len(names) + 1)

@@ -5,14 +5,19 @@ import pytest
 import torch
 import toy
 from test_engine import TRAIN, execute
+from zoo import ZOO
 
-from pruning import score, trace
+import models
+from benchmarks.networks import randomise
+from pruning import prefixes, score, trace
 from pruning.allocate import allocate
 from pruning.channels.map import ChannelMap
 from pruning.curves import curves, of_run
+from pruning.data.dataset import Dataset
 from pruning.errors import UserError
 from pruning.evaluate import evaluate
 from pruning.plan import Plan
+from pruning.prefixes.bench import plain
 from pruning.run import Run, read_json, write_json
 from pruning.sensitivity import in_words, scan
 from pruning.spec import PruneSettings, PruneSpec, ScanSettings, ScanSpec, Spread, TrainSettings
@@ -92,3 +97,77 @@ def test_a_scan_job_leaves_curves_for_its_parents_network():
         of_run(2, trace(network(), torch.zeros(2, *DATA.input_shape)))
     with pytest.raises(UserError, match="Run 1 has no sensitivity scan"):
         of_run(1, trace(network(), torch.zeros(2, *DATA.input_shape)))
+
+
+EXACT = ["residual", "concat", "option-a-pad", "dense-block", "in-place", "group-norm", "squeeze-excite", "unet-nearest", "grouped",
+         "loop-over-one-layer", "one-module-twice", "branch-on-shape", "pools", "unpool"]  # fmt: skip
+WHOLE = {
+    "noise": "chance",
+    "strided-view": "memory",
+    "einsum-of-three": "does not",
+}  # what cannot be played in parts, and why
+
+
+def photos(side: int, count: int = 20) -> Dataset:
+    random = np.random.default_rng(0)
+    x, y = random.integers(0, 255, (count, 3, side, side), np.uint8), np.arange(count) % 4
+    return Dataset("photos", tuple("abcd"), (0.5,) * 3, (0.25,) * 3, x, y, x, y, x, y, image_size=side)
+
+
+def both(model: torch.nn.Module, data: Dataset, *, is_lean: bool = False) -> tuple[list[str], float]:
+    """Why something ran as a whole, and the largest relative difference between networks played in parts and pruned ones."""
+    bench = prefixes.prepare(model, data, CPU, is_lean=is_lean)
+    channels, found = trace(model, torch.zeros(2, *data.input_shape)), []
+    for group in channels.groups:
+        plans = [Plan(channels, {group.name: tuple(range(0, group.units, n))}) for n in (2, 3)]
+        for plan, told in zip(plans, prefixes.measure(bench, plans), strict=True):
+            alone = plain(bench, prune(bench.network, plan))
+            found.append(((told - alone).abs().max() / alone.abs().max()).item())
+    return bench.whole, max(found)
+
+
+@pytest.mark.parametrize("name", EXACT)
+def test_a_network_played_in_parts_answers_as_the_pruned_one(name, monkeypatch):
+    monkeypatch.setattr(prefixes.bench, "CACHED", 3 * 8 * 8 * 8)  # three batches, the last smaller
+    whole, difference = both(ZOO[name].fresh().eval(), photos(8))
+    assert not whole
+    assert difference < 1e-5
+
+
+@pytest.mark.parametrize("name", WHOLE)
+def test_what_cannot_be_played_in_parts_runs_as_a_whole(name):
+    whole, difference = both(ZOO[name].fresh().eval(), photos(8))
+    assert WHOLE[name] in whole[0]
+    assert difference < 1e-5
+
+
+def test_a_residual_network_answers_alike_in_both_precisions():
+    model, data = models.build("resnet20-cifar", in_channels=3, num_classes=10, image_size=32).eval(), photos(32, 8)
+    randomise(model)
+    assert both(model, data) == ([], pytest.approx(0, abs=1e-5))
+    assert both(model, data, is_lean=True) == ([], pytest.approx(0, abs=0.1))
+
+
+def test_a_network_that_leaves_the_ops_that_are_seen_runs_as_a_whole():
+    class Hidden(torch.nn.Conv2d):
+        def forward(self, x):
+            return super().forward(torch.from_numpy(x.numpy() * 2)).mean((2, 3))
+
+    bench = prefixes.prepare(Hidden(3, 4, 3), photos(8), CPU)
+    assert bench.whole == ["the network does something that is not seen in its ops"]
+
+
+def test_dense_values_that_do_not_fit_in_memory_are_made_anew(monkeypatch):
+    monkeypatch.setattr(prefixes.bench, "CACHED", 3 * 8 * 8 * 8)
+    monkeypatch.setattr(prefixes.bench, "HELD", 0)
+    assert both(ZOO["residual"].fresh().eval(), photos(8))[1] < 1e-5
+
+
+def test_groups_are_cut_together_by_one_share_and_by_shares_of_their_own():
+    found = scanned()
+    uniform = [point for point in found["joint"] if point["share"] is not None]
+    assert [point["kept"]["2"] for point in uniform] == [7, 6, 5, 4, 4, 3, 2, 1, 1]
+    assert len(found["joint"]) - len(uniform) == 5
+    assert {len(point["folds"]) for point in found["joint"]} == {8}
+    assert (found["done"], found["of"]) == (2, 2)
+    assert scanned()["joint"] == found["joint"]
