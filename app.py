@@ -4,7 +4,7 @@ from pathlib import Path
 
 import streamlit as st
 
-from pages.ui import cards, live
+from pages.ui import cards, files, live
 from pruning.errors import UserError
 from pruning.jobs import supervisor
 
@@ -30,6 +30,8 @@ try:
     supervisor.ensure()
     with st.sidebar:
         live.sidebar()
+    files.begin()
     page.run()
+    files.everything()
 except UserError as error:
     cards.problem(error)

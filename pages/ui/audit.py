@@ -6,7 +6,7 @@ from typing import Any
 
 import streamlit as st
 
-from pages.ui import audit_charts, cards, charts, files, forms, setup, state, words
+from pages.ui import alt, audit_charts, cards, charts, files, forms, setup, state, words
 from pages.ui.series import CRITERIA
 from pruning.channels.map import ChannelMap
 from pruning.criterion_cards import CARDS
@@ -133,7 +133,7 @@ def measured(found: Mapping[str, Any]) -> str:
 
 
 def drawn(figure: Any, rows: list[dict[str, Any]], name: str) -> None:
-    st.plotly_chart(figure, key=name, config=charts.CONFIG)
+    st.plotly_chart(figure, key=name, config=charts.CONFIG, alt=alt.of(figure))
     files.chart(figure, rows, name)
 
 

@@ -10,7 +10,7 @@ from typing import Any
 import streamlit as st
 from PIL import Image
 
-from pages.ui import cards, changes_charts, charts, files, forms, looking, setup, state, words
+from pages.ui import alt, cards, changes_charts, charts, files, forms, looking, setup, state, words
 from pages.ui.changes_charts import KINDS, Found
 from pruning.data import DATASETS, card
 from pruning.jobs.store import Row, State
@@ -211,7 +211,7 @@ def classes(number: int, found: Found) -> None:
         (changes_charts.by_class(found), changes_charts.class_rows(found), "classes", ""),
         (changes_charts.confusion(found), changes_charts.confusion_rows(found), "confusion", CONFUSION),
     ):
-        st.plotly_chart(figure, key=f"changes-{name}", config=charts.CONFIG)
+        st.plotly_chart(figure, key=f"changes-{name}", config=charts.CONFIG, alt=alt.of(figure))
         if said:
             st.caption(said)
         files.chart(figure, rows, f"run-{number}-changes-{name}")

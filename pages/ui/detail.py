@@ -8,6 +8,7 @@ import streamlit as st
 
 from pages.ui import (
     again,
+    alt,
     asked,
     audit,
     before_after,
@@ -186,7 +187,7 @@ def learning(row: Row) -> None:
     for column, record in zip(st.columns(2), series.learning(records), strict=True):
         with column:
             figure = charts.learning(record)
-            st.plotly_chart(figure, key=f"learning-{record.title}", config=charts.CONFIG)
+            st.plotly_chart(figure, key=f"learning-{record.title}", config=charts.CONFIG, alt=alt.of(figure))
             files.chart(figure, record.rows(), f"run-{row.id}-{record.title.lower()}")
 
 
@@ -198,7 +199,7 @@ def layers(row: Row) -> None:
     st.subheader("Layers", anchor=False)
     if plan is not None:
         figure, record = charts.bars(series.bars(plan)), series.bars(plan)
-        st.plotly_chart(figure, key="layers", config=charts.CONFIG)
+        st.plotly_chart(figure, key="layers", config=charts.CONFIG, alt=alt.of(figure))
         remarks.approximate(plan.channels.groups)
         files.chart(figure, record.rows(), f"run-{row.id}-kept")
     if row.kind != "prune":

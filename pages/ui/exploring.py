@@ -7,6 +7,7 @@ from typing import Any
 import streamlit as st
 
 from pages.ui import (
+    alt,
     cards,
     charts,
     criteria,
@@ -153,5 +154,5 @@ def take_away(row: Row, plan: Plan, scores: criteria.Scores, asked: PruneSetting
 
 
 def draw(figure: Any, rows: list[dict[str, Any]], name: str, key: str) -> None:
-    st.plotly_chart(figure, key=key, config=charts.CONFIG)
+    st.plotly_chart(figure, key=key, config=charts.CONFIG, alt=alt.of(figure))
     files.chart(figure, rows, name)

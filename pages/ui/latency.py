@@ -6,7 +6,7 @@ from typing import Any
 import plotly.graph_objects as go
 import streamlit as st
 
-from pages.ui import charts, files, setup, state, words
+from pages.ui import alt, charts, files, setup, state, words
 from pages.ui.series import ACCENT, DENSE, STYLES
 from pruning.channels.map import ChannelMap
 from pruning.jobs.store import Row, State
@@ -52,7 +52,7 @@ def asked(row: Row, blocks: Blocks) -> LatencySpec:
     batch, runtime = st.session_state.get("latency-batch", 1), st.session_state.get("latency-runtime", "torch")
     with st.popover(f"Latency: {RUNTIMES[runtime]}, batch {batch}", type="tertiary", icon=":material/timer:"):
         batch = st.selectbox("Batch", BATCHES, key="latency-batch", help=BATCH_HELP, bind="query-params")
-        runtime = st.selectbox("Runtime", list(RUNTIMES), format_func=RUNTIMES.get, key="latency-runtime", help=RUNTIME_HELP,
+        runtime = st.selectbox("Runtime", list(RUNTIMES), format_func=lambda name: RUNTIMES[name], key="latency-runtime", help=RUNTIME_HELP,
                                bind="query-params")  # fmt: skip
         spec = LatencySpec(parent=row.id, blocks=blocks, batch=batch, backend=runtime)
         again(spec)
@@ -127,7 +127,7 @@ def steps(whole: ChannelMap, table: dict[str, Any], group: str, kept: dict[str, 
     record = read(found, whole, group, kept)
     st.markdown(sentence(found, kept))
     figure = draw(record)
-    st.plotly_chart(figure, key="latency-steps", config=charts.CONFIG)
+    st.plotly_chart(figure, key="latency-steps", config=charts.CONFIG, alt=alt.of(figure))
     st.caption(f"{ROUND_HELP} Dotted: multiples of 16.")
     files.chart(figure, record.rows(), f"latency-{group}")
 

@@ -13,7 +13,7 @@ LOOKS = {"training": (DENSE, [2, 3]), "validation": (ACCENT, [1, 0])}  # colour,
 
 def curve(record: Learning) -> alt.Chart:
     """Training dotted, validation solid; Control and wheel zooms, dragging moves, a double click shows all."""
-    return (
+    drawn: alt.Chart = (
         alt.Chart(pd.DataFrame(points(record), columns=["epoch", "value", "curve", "stage"]))
         .mark_line(clip=True, point=alt.OverlayMarkDef(size=30))
         .encode(
@@ -26,6 +26,7 @@ def curve(record: Learning) -> alt.Chart:
         .add_params(alt.selection_interval(name=ZOOM, bind="scales", zoom="wheel![event.ctrlKey]"))
         .properties(title=alt.TitleParams(record.title, anchor="start"), height=280, usermeta=SVG)
     )
+    return drawn
 
 
 SVG: dict[str, Any] = {"embedOptions": {"renderer": "svg"}}  # text that can be read, also by a screen reader

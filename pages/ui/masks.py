@@ -5,7 +5,7 @@ from typing import Any
 
 import streamlit as st
 
-from pages.ui import cards, charts, files, forms, mask_charts, names, state, tuning, words
+from pages.ui import alt, cards, charts, files, forms, mask_charts, names, state, tuning, words
 from pruning.criterion_cards import WEIGHTWISE
 from pruning.errors import UserError
 from pruning.jobs.store import Row
@@ -155,7 +155,7 @@ def costs(dense: Measured, now: Measured, key: str, name: str) -> None:
 def curve(row: Row, found: Measured) -> None:
     record = mask_charts.sparsity(found)
     figure = mask_charts.curve(record)
-    st.plotly_chart(figure, key="mask-curve", config=charts.CONFIG)
+    st.plotly_chart(figure, key="mask-curve", config=charts.CONFIG, alt=alt.of(figure))
     told = found["curve"]
     if told["points"] and told["images"] < told["of"]:
         st.caption(f"The curve is measured on {told['images']:,} of {told['of']:,} validation images, this run's own points on all.")  # fmt: skip
@@ -167,7 +167,7 @@ def pictures(row: Row, found: Measured) -> None:
     if not shown:
         return
     figure = mask_charts.pictures(shown)
-    st.plotly_chart(figure, key="mask-pictures", config=charts.CONFIG)
+    st.plotly_chart(figure, key="mask-pictures", config=charts.CONFIG, alt=alt.of(figure))
     if shown["kind"] == "filters" and shown["inputs"] > 1:
         st.caption(f"Each picture: the filter's first {shown['planes']} of {words.plural(shown['inputs'], 'input channel')}, side by side.")  # fmt: skip
     files.chart(figure, mask_charts.weight_rows(shown), f"run-{row.id}-masks")

@@ -7,7 +7,7 @@ from typing import Any
 import plotly.graph_objects as go
 import streamlit as st
 
-from pages.ui import charts, files, names, state, words
+from pages.ui import alt, charts, files, names, state, words
 from pages.ui.series import CRITERIA, DENSE, STYLES
 from pruning.jobs.store import Row
 from pruning.run import Run
@@ -78,8 +78,8 @@ def show(row: Row) -> None:
         f"that {CRITERIA.get(raw['criterion'], raw['criterion'])} scores lowest go, and nothing is trained after."
     )
     figure = lines(found)
-    st.plotly_chart(figure, key="scan-curves", config=charts.CONFIG)
-    st.plotly_chart(heat(found), key="scan-map", config=charts.CONFIG)
+    st.plotly_chart(figure, key="scan-curves", config=charts.CONFIG, alt=alt.of(figure))
+    st.plotly_chart(heat(found), key="scan-map", config=charts.CONFIG, alt=alt.of(heat(found)))
     files.chart(figure, found.rows(), f"run-{row.id}-scan")
     with st.expander("Table"):
         cells = st.column_config.NumberColumn(format="%.2f")

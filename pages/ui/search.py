@@ -4,7 +4,7 @@ from typing import Any
 
 import streamlit as st
 
-from pages.ui import cards, charts, files, forms, search_charts, state, words
+from pages.ui import alt, cards, charts, files, forms, search_charts, state, words
 from pages.ui.search_charts import Found
 from pruning.errors import UserError
 from pruning.jobs.store import Row
@@ -48,7 +48,7 @@ def show(row: Row) -> None:
     st.subheader("What the search found", anchor=False)
     st.markdown(search_charts.sentence(found))
     figure = search_charts.draw(found)
-    st.plotly_chart(figure, key="search-front", config=charts.CONFIG)
+    st.plotly_chart(figure, key="search-front", config=charts.CONFIG, alt=alt.of(figure))
     files.chart(figure, found.rows(), f"run-{row.id}-search")
     choose(row, found, raw, spec)
 
