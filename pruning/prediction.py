@@ -1,12 +1,11 @@
 """Accuracy of any plan, untuned, foretold from a scan of single groups: what each group leaves above chance, multiplied.
 
 Of the ways to combine groups compared in benchmarks/prediction.py, the product of ratios errs least; its one exponent is
-learnt from measured plans. The interval joins data subsets (jackknife over folds) and the residuals of measured plans,
+learnt from measured plans, and what measured plans near by were off by is taken off. The interval joins data subsets (jackknife over folds) and the residuals of measured plans,
 each foretold without itself (split conformal: Lei et al. 2018, arXiv 1604.04173). No torch.
 """
 
 import math
-from bisect import bisect_right
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from functools import cached_property
@@ -15,6 +14,7 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
+from pruning.damage import Array, Curve, curve, curve_points, without_folds
 from pruning.errors import UserError
 
 COVERAGE = 0.8  # share of plans whose measured accuracy lies inside the interval
@@ -22,8 +22,7 @@ GRID = np.linspace(-1.5, 1.5, 301)  # logarithms of the exponents tried
 SHRINK, SCALE = 2.0, 0.02  # pull of the exponent towards 1, against absolute errors in units of SCALE
 FLOOR, RELATIVE, DEEP = 0.005, 0.2, 0.05  # errors: at least; by a share of the damage; near chance, which is never flat
 PRIOR = (0.2, 0.5, 0.8, 1.2, 2.0)  # residuals of other networks in units of `width`, until this one has its own
-DIGITS = 6
-Array = NDArray[np.float64]
+NEAR, PULL = 0.07, 0.5  # how far a measured plan reaches (root mean square of the shares), and how much it is doubted
 Kept = Mapping[str, int]  # group → units kept
 
 
@@ -50,21 +49,6 @@ class Prediction:
 
 
 @dataclass(frozen=True, eq=False)
-class Curve:
-    """One group cut alone: shares removed from 0 to 1, and the damage there, −ln of what is left above chance."""
-
-    shares: tuple[float, ...]  # (K,) ascending
-    damages: Array  # (1 + folds, K): of all images, then without each fold
-
-    def at(self, share: float) -> Array:
-        """(1 + folds,)"""
-        knot = min(bisect_right(self.shares, share) - 1, len(self.shares) - 2)
-        along = (share - self.shares[knot]) / (self.shares[knot + 1] - self.shares[knot])
-        found: Array = self.damages[:, knot] + along * (self.damages[:, knot + 1] - self.damages[:, knot])
-        return found
-
-
-@dataclass(frozen=True, eq=False)
 class Predictor:
     units: Mapping[str, int]
     curves: Mapping[str, Curve]
@@ -78,7 +62,11 @@ class Predictor:
     def predict(self, kept: Kept) -> Prediction | None:
         """For any plan; None where it cuts a group that was not scanned. Groups not named are whole."""
         damage = self.damage(kept)
-        return None if damage is None else self.told(damage, self.exponent, self.quantile)
+        if damage is None:
+            return None
+        middle, width = self.estimate(damage, self.exponent)
+        weights = reach(self.removed(kept) - self.places)
+        return told(middle + self.nearby(kept, weights, self.errors[0]), self.quantile * width)
 
     def damage(self, kept: Kept) -> Array | None:
         """Summed over the groups. (1 + folds,)"""
@@ -90,9 +78,14 @@ class Predictor:
                 total += self.curves[name].at(1 - left / units)
         return total
 
-    def told(self, damage: Array, exponent: float, quantile: float) -> Prediction:
-        middle, width = self.estimate(damage, exponent)
-        return Prediction(middle, max(0.0, middle - quantile * width), min(1.0, middle + quantile * width))
+    def removed(self, kept: Kept) -> Array:
+        """Shares by group, in the order of `units`. (groups,)"""
+        return np.array([1 - kept.get(name, units) / units for name, units in self.units.items()])
+
+    def nearby(self, kept: Kept, weights: Array, errors: Array) -> float:
+        """What measured plans, by their weights, were off by; nothing where nothing is cut."""
+        fade = 1 - float(reach(self.removed(kept)))
+        return fade * float(weights @ errors) / (float(weights.sum()) + PULL)
 
     def estimate(self, damage: Array, exponent: float) -> tuple[float, float]:
         """Accuracy, and what its error is measured in: that of data subsets, of the damage, and a floor."""
@@ -142,11 +135,34 @@ class Predictor:
         return best(self.costs.sum(1)[:, None] - self.costs @ self.twins)
 
     @cached_property
+    def places(self) -> Array:
+        """(points, groups)"""
+        return np.array([self.removed(point.kept) for point, _ in self.points]).reshape(-1, len(self.units)).round(4)
+
+    @cached_property
+    def errors(self) -> Array:
+        """Measured less estimated, of every point: by the exponent in use, then by each of `exponents`. (1 + points, points)"""
+        damages = np.array([damage[0] for _, damage in self.points])
+        known = np.array([point.accuracy for point, _ in self.points])
+        top, exponents = float(self.dense[0]) - self.chance, np.concatenate([[self.exponent], self.exponents])
+        found: Array = known - self.chance - top * np.exp(-exponents[:, None] * damages)
+        return found
+
+    @cached_property
+    def blind(self) -> list[tuple[float, float]]:
+        """Of each point, foretold without itself and its twins: accuracy and width."""
+        found = []
+        for i, (point, damage) in enumerate(self.points):
+            middle, width = self.estimate(damage, float(self.exponents[i]))
+            weights = reach(self.places[i] - self.places) * ~self.twins[i]
+            found.append((middle + self.nearby(point.kept, weights, self.errors[1 + i]), width))
+        return found
+
+    @cached_property
     def residuals(self) -> Array:
         """Of each point, foretold without itself, in units of its width. (points,)"""
-        told = [self.estimate(damage, a) for (_, damage), a in zip(self.points, self.exponents, strict=True)]
         known = [point.accuracy for point, _ in self.points]
-        return np.array([abs(y - middle) / width for y, (middle, width) in zip(known, told, strict=True)])
+        return np.array([abs(y - middle) / width for y, (middle, width) in zip(known, self.blind, strict=True)])
 
     @cached_property
     def quantile(self) -> float:
@@ -156,8 +172,8 @@ class Predictor:
     def held_out(self) -> tuple[tuple[Measured, Prediction], ...]:
         """Every measured plan with its prediction, which leaves itself out of exponent and interval."""
         rest = [conformal(self.residuals[~twins]) for twins in self.twins]
-        zipped = zip(self.points, self.exponents, rest, strict=True)
-        return tuple((point, self.told(damage, a, q)) for (point, damage), a, q in zipped)
+        found = [told(middle, q * width) for q, (middle, width) in zip(rest, self.blind, strict=True)]
+        return tuple(zip((point for point, _ in self.points), found, strict=True))
 
     @property
     def mean_error(self) -> float | None:
@@ -177,6 +193,7 @@ class Predictor:
             "knots": [self.knots(name) for name in groups],
             "folds": self.dense.tolist(),
             "calibration": {"exponent": self.exponent, "quantile": self.quantile},
+            "near": self.near(groups),
             "floor": FLOOR,
             "relative": RELATIVE,
             "deep": DEEP,
@@ -185,9 +202,30 @@ class Predictor:
             "measured": len(self.points),
         }
 
+    def near(self, groups: Sequence[str]) -> dict[str, Any]:
+        """Measured plans as shares by group, and what they are off by."""
+        order = [list(self.units).index(name) for name in groups]
+        return {
+            "shares": self.places[:, order].tolist(),
+            "errors": self.errors[0].tolist(),
+            "reach": NEAR,
+            "pull": PULL,
+        }
+
     def knots(self, name: str) -> dict[str, Any] | None:
         curve = self.curves.get(name)
         return {"shares": list(curve.shares), "damages": curve.damages.tolist()} if curve else None
+
+
+def told(middle: float, half: float) -> Prediction:
+    inside = min(1.0, max(0.0, middle))
+    return Prediction(inside, max(0.0, inside - half), min(1.0, inside + half))
+
+
+def reach(apart: Array) -> Array:
+    """Weight of plans whose shares differ so: 1 for the same plan. (…, groups) → (…)"""
+    found: Array = np.exp(-(apart**2).mean(-1) / NEAR**2)
+    return found
 
 
 def best(costs: Array) -> Array:
@@ -216,29 +254,3 @@ def learned(scan: Mapping[str, Any], measured: Sequence[Measured], *, chance: fl
     alone = {name: curve_points(dense, units[name], points) for name, points in scan["groups"].items()}
     curves = {name: curve(rows, units[name], points, chance, images) for name, points in scan["groups"].items()}
     return Predictor(units, curves, alone, rows, chance, images, source, (*own, *measured))
-
-
-def without_folds(accuracy: float, folds: Sequence[float] | None) -> Array:
-    """(1 + folds,): of all images, then of all but each fold, which are of nearly equal sizes."""
-    parts = np.array(folds or [])
-    return np.concatenate([[accuracy], (len(parts) * accuracy - parts) / max(1, len(parts) - 1)])
-
-
-def curve_points(dense: float, units: int, points: Sequence[Sequence[Any]]) -> list[tuple[float, float]]:
-    """(share removed, accuracy), ascending, from the uncut network on."""
-    return sorted({(0.0, dense), *((1 - point[1] / units, point[2]) for point in points)})
-
-
-def curve(dense: Array, units: int, points: Sequence[Sequence[Any]], chance: float, images: int) -> Curve:
-    """Damage at every share measured, never falling; losing a whole group, which nobody measures, leaves chance alone."""
-    least = 0.5 / images
-    cuts = {1 - point[1] / units: without_folds(point[2], folds_of(point, len(dense) - 1)) for point in points}
-    shares = sorted(share for share in cuts if share > 0)
-    ratios = [np.clip((cuts[share] - chance) / (dense - chance), least, 1) for share in shares]
-    rows = [np.zeros(len(dense)), *(-np.log(ratio) for ratio in ratios), np.full(len(dense), -math.log(least))]
-    return Curve((0.0, *shares, 1.0), np.maximum.accumulate(np.stack(rows, 1), axis=1).round(DIGITS))
-
-
-def folds_of(point: Sequence[Any], count: int) -> Sequence[float]:
-    """A point's fold accuracies; its own accuracy for all of them where there are none."""
-    return point[4] if len(point) > 4 else [point[2]] * count

@@ -46,6 +46,7 @@ LAYERS = [  # a module may import from its own line and the lines above it
         "pruning.search",
         "pruning.schedule",
         "pruning.curves",
+        "pruning.damage",
         "pruning.prediction",
         "pruning.latency",
         "pruning.timefit",

@@ -14,7 +14,26 @@ function predictAccuracy(prediction, kept) {
   const left = Math.exp(-grown);
   const wrong = (folds[0] - chance) * Math.hypot(relative * grown * left, deep * (1 - left));
   const half = quantile * Math.sqrt(subsetVariance(rows, images) + wrong ** 2 + floor ** 2);
-  return { accuracy: rows[0], low: Math.max(0, rows[0] - half), high: Math.min(1, rows[0] + half) };
+  const accuracy = Math.min(1, Math.max(0, rows[0] + nearbyError(prediction, kept)));
+  return { accuracy, low: Math.max(0, accuracy - half), high: Math.min(1, accuracy + half) };
+}
+
+// What measured plans near by were off by; nothing where nothing is cut.
+function nearbyError({ near, units }, kept) {
+  const shares = units.map((count, group) => 1 - kept[group] / count);
+  const weightOf = (other) => {
+    let squares = 0;
+    for (let group = 0; group < shares.length; group++) squares += (shares[group] - (other ? other[group] : 0)) ** 2;
+    return Math.exp(-squares / shares.length / near.reach ** 2);
+  };
+  let weights = near.pull;
+  let sum = 0;
+  near.shares.forEach((other, point) => {
+    const weight = weightOf(other);
+    weights += weight;
+    sum += weight * near.errors[point];
+  });
+  return ((1 - weightOf(null)) * sum) / weights;
 }
 
 function addDamage(damage, { shares, damages }, share) {
