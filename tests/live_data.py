@@ -16,7 +16,7 @@ from pruning.prediction import learned
 
 
 def data_of(channels: ChannelMap, *, round_to: int = 1, with_scan: bool = True, **more: Any) -> dict[str, Any]:
-    """Everything that the element takes, with random scores, a made-up scan and no latency."""
+    """Everything that the element takes, with random scores, and a made-up scan and latency."""
     random = np.random.default_rng(0)
     scores = {
         g.name: np.sort(random.gamma(2.0, 1.0, g.units).round(6))[random.permutation(g.units)] for g in channels.groups
@@ -35,7 +35,7 @@ def data_of(channels: ChannelMap, *, round_to: int = 1, with_scan: bool = True, 
         "criterion": "L1 norm",
         "scores": [scores[g.name].tolist() for g in channels.groups],
         "prediction": scan(channels, random) if with_scan else None,
-        "latency": None,
+        "latency": latency(channels),
         "presets": [preset(channels, scores, share) for share in (30, 60)],
         "tiles": None,
         "start": {"overall": 0, "kept": {}, "locked": [], "group": channels.groups[0].name},
@@ -72,6 +72,25 @@ def scan(channels: ChannelMap, random: np.random.Generator) -> dict[str, Any]:
     }
     raw = {"dense": {"accuracy": 0.92}, "images": 512, "units": units, "groups": points}
     return learned(raw, [], chance=0.1, source="scan 12, 512 validation images").to_json(list(units))
+
+
+def latency(channels: ChannelMap) -> dict[str, Any]:
+    """Made-up times: 1 ms, and another for every group, by multiples of 8."""
+    units = [g.units for g in channels.groups]
+    whole = [-(-n // 8) * 8 for n in units]
+    table = {
+        "units": units,
+        "widths": [[0, [[i, 1]], 8] for i in range(len(units))],
+        "terms": [[1.0, []], *([1 / n, [i]] for i, n in enumerate(whole))],
+        "weights": [],
+        "cache": 0,
+    }
+    return table | {
+        "dense_ms": 1.0 + len(units),
+        "batch": 32,
+        "runtime": "torch",
+        "device": "one thread of a processor",
+    }
 
 
 def tiles(index: int, units: int, side: int = 7) -> dict[str, Any]:

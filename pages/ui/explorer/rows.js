@@ -45,7 +45,7 @@ function dressRow(group, [least, most], row) {
   row.slider.min = group.units - most;
   row.slider.max = group.units - least;
   row.slider.ariaLabel = `${group.name}: units removed`;
-  row.slider.title = `Units removed from ${group.name}; it keeps at least ${countText(least)} of ${countText(group.units)}`;
+  row.slider.title = `Units removed from ${group.name}; it keeps at least ${countText(least)} of ${countText(group.units)}. A strip below shows the accuracy lost when it alone is cut`;
   row.field.ariaLabel = `${group.name}: units kept, typed`;
   row.lock.ariaLabel = `Lock ${group.name}`;
   row.free.ariaLabel = `${group.name}: back to the overall share`;
