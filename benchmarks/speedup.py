@@ -64,7 +64,7 @@ WAYS: dict[str, Callable[[nn.Module, Tensor], Pass]] = {
 
 def main() -> None:
     rows = []
-    with one_thread(), torch.inference_mode():
+    with one_thread():
         for name in NETWORKS:
             for batch in (1, 32) if name != "resnet50" else (1,):
                 for share in SHARES:
@@ -85,6 +85,7 @@ def kept(channels: ChannelMap, share: float, multiple: int) -> dict[str, int]:
     return {g.name: rounded(round(g.units * (1 - share)), g.units, multiple) for g in channels.groups}
 
 
+@torch.inference_mode()
 def cells(
     network: nn.Module, channels: ChannelMap, x: Tensor, plans: Mapping[str, Mapping[str, int]], way: str
 ) -> list[str]:

@@ -25,8 +25,9 @@ MEASURE_HELP = (
     "Cuts the network at random a few times and times its layers at many widths, in some seconds. From then on the latency of "
     "every setting is known while a slider moves."
 )
-ROUND_HELP = (
-    "Kernels compute this many channels at once, so a width between two multiples costs as much as the larger one."
+STEP = (
+    "Kernels compute several channels at once, so one more than a multiple may cost a whole step; where the line is straight, "
+    "it does not."
 )
 
 
@@ -82,7 +83,7 @@ def offer(row: Row, spec: LatencySpec) -> None:
 
 def told(found: dict[str, Any], made: Row) -> str:
     """'Dense 1.84 ms, others foretold within 6 %; measured 5 min ago'"""
-    return f"Dense {milliseconds(found['dense_ms'])}, others foretold within {words.percent(found['error'], 0)}; measured {words.ago(made.ended)}."
+    return f"Dense {milliseconds(found['dense_ms'])}, others foretold to {words.percent(max(0.01, found['error']), 0)}; measured {words.ago(made.ended)}."
 
 
 def circumstances(found: dict[str, Any]) -> str:
@@ -128,7 +129,7 @@ def steps(whole: ChannelMap, table: dict[str, Any], group: str, kept: dict[str, 
     st.markdown(sentence(found, kept))
     figure = draw(record)
     st.plotly_chart(figure, key="latency-steps", config=charts.CONFIG, alt=alt.of(figure))
-    st.caption(f"{ROUND_HELP} Dotted: multiples of 16.")
+    st.caption(f"{STEP} Dotted: multiples of 16.")
     files.chart(figure, record.rows(), f"latency-{group}")
 
 
