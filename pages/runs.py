@@ -23,9 +23,15 @@ def everything() -> None:
         return
     known = {row.id: row for row in (*rows, *gone)}
     if gone and st.query_params.get("trash") == "true":
-        discarded([row for row in gone if row.sweep not in {other.id for other in gone}], known)
+        discarded(outside(gone), known)
     else:
-        listed(rows, known, len(gone))
+        listed(rows, known, len(outside(gone)))
+
+
+def outside(gone: list[Row]) -> list[Row]:
+    """Without the runs of a tree that lies in the trash itself: they go and come with it."""
+    trees = {row.id for row in gone}
+    return [row for row in gone if row.sweep not in trees]
 
 
 def listed(rows: list[Row], known: overview.Known, gone: int) -> None:

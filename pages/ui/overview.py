@@ -67,6 +67,7 @@ CELLS: dict[str, Callable[[Row, Known], Any]] = {
     "trashed": lambda row, known: words.ago(row.trashed),
 }
 ROWS = 20  # of a table before it scrolls
+CURVES = 60  # rows up to which a table draws them: each is read from its run's folder
 SHORT = ["run", "state", "parameters", "accuracy", "validation", "when"]
 MIXED = ["run", "kind", *SHORT[1:]]  # where runs are of several kinds
 COLUMNS = {
@@ -87,6 +88,7 @@ def table(
 ) -> list[Row]:
     """Runs, one a line; a click on the title opens its page. Returns the selected rows, where `several` can be."""
     at_hand = known or {row.id: row for row in rows}
+    columns = [name for name in columns if name != "validation" or len(rows) <= CURVES]
     frame = pd.DataFrame([record(row, columns, at_hand) for row in rows])[columns]
     numbers = [row.id for row in rows]
     place = f"{key}-{hash(tuple(numbers))}"  # other rows are another table: a selection never slips to the next run

@@ -51,7 +51,7 @@ def undo() -> None:
             help="Take back what was moved to the trash just now.",
         )
         st.button(
-            "Fine",
+            "Dismiss",
             type="tertiary",
             on_click=lambda: st.session_state.pop(UNDO),
             help="Leave it there, and hide this line.",
