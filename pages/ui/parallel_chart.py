@@ -12,7 +12,7 @@ from pages.ui.comparison import Axis, Parallel
 from pages.ui.series import DENSE
 
 SCALE = [[0.0, "#0072B2"], [0.5, DENSE], [1.0, "#E69F00"]]  # seen on light and on dark ground, with any colour vision
-CHIP = "rgba(138,143,152,0.45)"  # behind labels, which lines cross
+CHIP = "rgba(60,66,74,0.85)"  # behind labels, which lines cross; white on it is read on any ground
 APART = 0.09  # of an axis, between two of its labels
 FEW = 6  # values that all have their label; of more, only the ends
 
@@ -36,7 +36,7 @@ def draw(record: Parallel) -> go.Figure:
                 showarrow=False,
                 xanchor="right",
                 xshift=-4,
-                font={"size": 11},
+                font={"size": 11, "color": "#FFFFFF"},
                 bgcolor=CHIP,
                 borderpad=1,
             )

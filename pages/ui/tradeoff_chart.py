@@ -27,7 +27,7 @@ def _amounts(x_title: str, *, log: bool) -> dict[str, Any]:
     """200k, 4M, 16MB on the axis; milliseconds as they are."""
     suffix = "B" if x_title.endswith("bytes") else ""
     short = {"tickformat": "~g" if x_title.endswith("ms") else "~s", "ticksuffix": suffix, "tickangle": 0}
-    return short | ({"type": "log"} if log else {"rangemode": "tozero", "nticks": 7})
+    return short | ({"type": "log", "dtick": "D2"} if log else {"rangemode": "tozero", "nticks": 7})
 
 
 def _front(record: Tradeoff) -> go.Scatter:
