@@ -53,7 +53,11 @@ def start(chosen: TrainSpec, measured: dict[str, Any] | None, *, ready: bool) ->
     st.divider()
     title, button, estimate = st.columns([3, 1, 2], vertical_alignment="bottom")
     name = title.text_input(
-        "Title", key="title", placeholder=f"{chosen.model.name} on {chosen.data.name}", persist_state="session"
+        "Title",
+        key="title",
+        placeholder=f"{chosen.model.name} on {chosen.data.name}",
+        persist_state="session",
+        help="What lists call the run; empty: network and data set.",
     )
     spec = chosen.model_copy(update={"title": name or f"{chosen.model.name} on {chosen.data.name}"})
     if button.button("Start training", type="primary", width="stretch", disabled=measured == {} or not ready):

@@ -9,6 +9,9 @@ from pruning.settings import DataSettings, File, ModelSettings, Settings
 
 Title = Annotated[str, Field(title="Title", description="What lists call the run.")]
 Parent = Annotated[int, Field(title="Start from", description="Number of the run whose network this one starts from.")]
+Whole = Annotated[
+    Blocks, Field(title="Blocks", description="How attention heads and conv groups are cut: inside, or as a whole.")
+]
 
 
 class ScoreSpec(Settings):
@@ -18,8 +21,12 @@ class ScoreSpec(Settings):
     title: Title = ""
     parent: Parent
     criterion: CriterionName = Field(CriterionName.L1, title="Criterion", description="How a filter's worth is scored.")
-    score_at: ScoreAt = ScoreAt.LAYER
-    blocks: Blocks = Blocks.INSIDE
+    score_at: ScoreAt = Field(
+        ScoreAt.LAYER,
+        title="Look at",
+        description="Where criteria that look at activations look: the layer's output, or behind its batch norm.",
+    )
+    blocks: Whole = Blocks.INSIDE
     images: int = Field(
         256, ge=1, title="Scoring images", description="Training images that criteria which look at data see."
     )
@@ -48,7 +55,7 @@ class EvaluateSpec(Settings):
     kind: Literal["evaluate"] = "evaluate"
     title: Title = ""
     parent: Parent
-    blocks: Blocks = Blocks.INSIDE
+    blocks: Whole = Blocks.INSIDE
     plan: dict[str, Any] = Field(title="Plan", description="Units kept, as plan.json has them.")
     images: int = Field(
         0, ge=0, title="Validation images", description="Images that accuracy is measured on; 0 counts and checks only."
@@ -64,7 +71,7 @@ class LatencySpec(Settings):
     kind: Literal["latency"] = "latency"
     title: Title = ""
     parent: Parent
-    blocks: Blocks = Blocks.INSIDE
+    blocks: Whole = Blocks.INSIDE
     batch: int = Field(1, ge=1, le=1024, title="Batch", description="Images in one forward pass.")
     backend: Literal["torch", "onnxruntime", "openvino"] = Field(
         "torch", title="Runtime", description="What runs the network: torch, or another runtime where it is installed."

@@ -185,7 +185,8 @@ def choose_run(rows: list[Row], preferred: Row) -> Row:
     if linked and linked != str(start):
         st.warning(f"**Run {linked} is not one of those that can be shown here.** Run {start} is shown instead.")
     names = {row.id: label(row) for row in rows}
-    chosen = st.selectbox("Run", numbers, index=numbers.index(start), format_func=lambda n: names[n])
+    chosen = st.selectbox("Run", numbers, index=numbers.index(start), format_func=lambda n: names[n],
+                          help="Whose network this page is about; the address follows.")  # fmt: skip
     if chosen != start:
         st.query_params.pop("shares", None)
         st.query_params["run"] = str(chosen)

@@ -61,7 +61,8 @@ def actions(row: Row, wish: PruneSettings, plan: Plan) -> None:
 def prune(row: Row, wish: PruneSettings, plan: Plan) -> None:
     ready = tuning.after_cut("tune", wish, row.id)
     told = plan_title(wish) + (tuning.in_title(ready.schedule) if ready else "")
-    name = st.text_input("Title", key="prune-title", placeholder=told, persist_state="session") or told
+    name = st.text_input("Title", key="prune-title", placeholder=told, persist_state="session",
+                         help="What lists call the run; empty: what it does.") or told  # fmt: skip
     removes = bool(plan.removed()) or bool(wish.max_latency)
     with st.container(horizontal=True, vertical_alignment="center"):
         pressed = st.button(PRUNE, type="primary", disabled=ready is None or not removes)
@@ -111,9 +112,9 @@ def sweep(row: Row, wish: PruneSettings) -> None:
     """Every criterion × share × seed as a run of its own."""
     left, middle, right = st.columns([5, 8, 4])
     criteria = left.multiselect("Criteria", list(series.CRITERIA), default=[str(wish.criterion)], key="sweep-criteria",
-                                format_func=lambda c: series.CRITERIA[c])  # fmt: skip
+                                format_func=lambda c: series.CRITERIA[c], help=SweepSpec.model_fields["criteria"].description)  # fmt: skip
     removed = middle.multiselect("Shares removed", offered(TENTHS, "sweep-shares"), default=TENTHS[::2], key="sweep-shares",
-                                 format_func=lambda s: words.percent(s, 0))  # fmt: skip
+                                 format_func=lambda s: words.percent(s, 0), help=SweepSpec.model_fields["shares"].description)  # fmt: skip
     seeds = right.multiselect("Seeds", offered(SEEDS, "sweep-seeds"), key="sweep-seeds", placeholder="As set below",
                               help=SweepSpec.model_fields["seeds"].description)  # fmt: skip
     ready = tuning.after_cut("sweep", wish, row.id)
@@ -143,11 +144,14 @@ def scan(row: Row, wish: PruneSettings) -> None:
         "Each group alone is cut at several shares, and the accuracy is measured on validation images: "
         "it shows which layers are sensitive, and the spread “Equal cost in accuracy” reads it."
     )
-    start, (first, second, third, last) = ScanSettings(criterion=wish.criterion, blocks=wish.blocks), forms.grid(4, 4)
+    start, (first, second, third, fourth, last) = (
+        ScanSettings(criterion=wish.criterion, blocks=wish.blocks),
+        forms.grid(5, 5),
+    )
     values = {"criterion": forms.field(start, "criterion", "scan-criterion", into=first)}
     values["shares"] = second.multiselect("Shares", offered(SHARES, "scan-shares"), default=list(start.shares), key="scan-shares", help=ScanSettings.model_fields["shares"].description,
                                           format_func=lambda s: words.percent(s, 0))  # fmt: skip
-    values |= {name: forms.field(start, name, f"scan-{name}", into=cell) for name, cell in (("images", third), ("seed", last))}  # fmt: skip
+    values |= {name: forms.field(start, name, f"scan-{name}", into=cell) for name, cell in (("images", third), ("precision", fourth), ("seed", last))}  # fmt: skip
     try:
         ready = forms.checked(start, values)
     except UserError as error:

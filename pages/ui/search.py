@@ -59,7 +59,8 @@ def choose(row: Row, found: Found, raw: dict[str, Any], spec: SearchSpec) -> Non
     if not numbers:
         st.info("No setting that removes something is among the best: try more trials, or more images.")
         return
-    number = st.selectbox("Setting", numbers, index=len(numbers) // 2, format_func=found.label, key=f"search-{row.id}")
+    number = st.selectbox("Setting", numbers, index=len(numbers) // 2, format_func=found.label, key=f"search-{row.id}",
+                          help="One of the settings that no other beats in accuracy and cost.")  # fmt: skip
     shares = {name: share for name, share in raw["trials"][number]["shares"].items() if share}
     table = [{"group": name, "share removed": words.percent(share, 0)} for name, share in shares.items()]
     with st.expander(f"Shares of {words.plural(len(shares), 'group')}"):

@@ -180,4 +180,5 @@ def checkpoint() -> str:
                                  help="Weights for the network chosen above. Set epochs to 0 to only evaluate it.")  # fmt: skip
         if given is not None:
             st.session_state["weights"] = str(kept(given.name, given.getbuffer()))
-        return str(st.text_input("or its path on this machine", key="weights", persist_state="session"))
+        return str(st.text_input("or its path on this machine", key="weights", persist_state="session",
+                                 help="A checkpoint that lies on the machine that the dashboard runs on."))  # fmt: skip
