@@ -22,7 +22,9 @@ def everything() -> None:
             example.start()
         return
     known = {row.id: row for row in (*rows, *gone)}
-    if gone and st.query_params.get("trash") == "true":
+    if not gone:
+        st.query_params.pop("trash", None)
+    if st.query_params.get("trash") == "true":
         discarded(outside(gone), known)
     else:
         listed(rows, known, len(outside(gone)))
