@@ -8,7 +8,7 @@ from pages.ui import scan
 from pruning import engine
 from pruning.jobs.store import LONG, State, Store
 from pruning.report import FolderReport
-from pruning.run import Run, home
+from pruning.run import Run, home, read_json, write_json
 from pruning.spec import DataSettings, ModelSettings, ScanSettings, ScanSpec, TrainSettings, TrainSpec
 
 RAW = {
@@ -59,3 +59,29 @@ def test_a_scan_shows_its_curves_and_leads_to_the_spread():
     explored = opened("explore", run="1", spread="Equal cost in accuracy")
     assert not explored.exception
     assert not explored.error
+
+
+def test_groups_cut_together_are_a_curve_of_their_own():
+    joint = [{"share": 0.5, "accuracy": 0.4, "kept": {}}, {"share": None, "accuracy": 0.3, "kept": {}}]
+    found = scan.read(RAW | {"joint": joint})
+    assert found.alike == ((0.0, 90.0), (0.5, 40.0))
+    assert "all groups alike" in [trace.name for trace in scan.lines(found).data]
+    assert scan.read(RAW).alike == ()
+
+
+def test_a_map_of_many_groups_stays_as_high_as_a_screen_and_a_half():
+    many = {f"g{n}": RAW["groups"]["a"] for n in range(300)}
+    figure = scan.heat(scan.read(RAW | {"groups": many, "units": dict.fromkeys(many, 10)}))
+    assert figure.layout.height < 2000
+    assert figure.layout.yaxis.dtick * scan.height(300) > 10
+
+
+@pytest.mark.usefixtures("scanned")
+def test_a_running_scan_shows_what_it_has_and_a_stopped_one_says_so():
+    raw = read_json(Run.of(2).scan)
+    write_json(Run.of(2).scan, raw | {"of": 5})
+    assert "Only **" in said(opened("runs", run="2"))
+    Store(home()).submit(ScanSpec(parent=1, scan=ScanSettings(shares=(0.5,))))
+    Store(home()).claim(LONG)
+    write_json(Run.of(3).scan, raw | {"of": 5})
+    assert f"**{len(raw['groups'])} of 5 groups** measured so far" in said(opened("runs", run="3"))

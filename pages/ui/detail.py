@@ -45,6 +45,7 @@ VIEWS: dict[str, Callable[[Row], None]] = {
     "scan": scan.show,
     "search": search.show,
 }  # kind → what only runs of this kind have to show
+GROWING: dict[str, Callable[[Row], None]] = {"scan": scan.watch}  # kind → what it has found so far, while it works
 
 
 def unknown(number: str) -> None:
@@ -67,6 +68,8 @@ def show(row: Row) -> None:
         tree(row)
     elif not row.state.is_finished:
         live.watch(row)
+        if row.kind in GROWING:
+            GROWING[row.kind](row)
         descendants(row)
     else:
         ended(row)

@@ -51,7 +51,8 @@ def _watch(number: int, is_scored: bool, before: State) -> None:
     if row is None or row.state is not before or Run.of(number).scores.exists() is not is_scored:
         st.rerun()
     cards.progress(row)
-    curves(number)
+    if row.kind != "scan":  # it has no epochs
+        curves(number)
     timeline(number)
 
 

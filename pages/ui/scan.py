@@ -1,5 +1,6 @@
 """What a sensitivity scan found: accuracy when each group alone is cut, as curves, a map and a table."""
 
+import math
 from collections.abc import Mapping
 from dataclasses import dataclass
 from typing import Any
@@ -8,11 +9,12 @@ import plotly.graph_objects as go
 import streamlit as st
 
 from pages.ui import alt, charts, files, names, state, words
-from pages.ui.series import CRITERIA, DENSE, STYLES
+from pages.ui.series import ACCENT, CRITERIA, DENSE, STYLES
 from pruning.jobs.store import Row
 from pruning.run import Run
 from pruning.spec import Spread
 
+MANY = 40  # groups; the map of more has thinner rows without numbers in them
 NAMED = 5  # curves with a colour of their own: the most sensitive groups
 
 
@@ -35,6 +37,9 @@ class Sensitivity:
     dense: float  # accuracy uncut, percent
     shares: tuple[float, ...]  # asked for
     cells: tuple[tuple[float, ...], ...]  # accuracy by group and share, percent
+    alike: tuple[
+        tuple[float, float], ...
+    ] = ()  # (share that all groups lose together, accuracy in percent), from uncut on
 
     def rows(self) -> list[dict[str, Any]]:
         """One row a group, for the table and for CSV."""
@@ -63,7 +68,28 @@ def read(raw: Mapping[str, Any]) -> Sensitivity:
         for name, points in raw["groups"].items()
     )
     cells = tuple(tuple(round(100 * point[2], 4) for point in points) for points in raw["groups"].values())
-    return Sensitivity(curves, dense, tuple(raw["shares"]), cells)
+    alike = tuple((point["share"], 100 * point["accuracy"]) for point in raw.get("joint", ()) if point.get("share"))
+    return Sensitivity(curves, dense, tuple(raw["shares"]), cells, ((0.0, dense), *alike) if alike else ())
+
+
+def watch(row: Row) -> None:
+    """What a scan has found so far; looks again every two seconds."""
+    st.fragment(run_every=2)(_watch)(row.id)
+
+
+def _watch(number: int) -> None:
+    raw = state.record(Run.of(number).scan)
+    if raw and raw["groups"]:
+        st.markdown(f"**{counted(raw)}** measured so far; the charts grow with each.")
+        plots(read(raw), number)
+    else:
+        st.caption("The first curve comes after the first group.")
+
+
+def counted(raw: Mapping[str, Any]) -> str:
+    """'12 of 37 groups', or all that an older file has."""
+    done = len(raw["groups"])
+    return f"{done} of {words.plural(raw.get('of', done), 'group')}"
 
 
 def show(row: Row) -> None:
@@ -72,15 +98,15 @@ def show(row: Row) -> None:
         return
     found = read(raw)
     st.subheader("What each group alone costs", anchor=False)
+    if len(raw["groups"]) < raw.get("of", 0):
+        st.warning(f"Only **{counted(raw)}** were measured before it stopped.")
     st.markdown(sentence(found))
     st.caption(
-        f"Accuracy on {words.plural(raw['images'], 'validation image')}, uncut {words.percent(found.dense / 100)}; the filters "
-        f"that {CRITERIA.get(raw['criterion'], raw['criterion'])} scores lowest go, and nothing is trained after."
+        f"Accuracy on {words.plural(raw['images'], 'validation image')}{', in bf16' * (raw.get('precision') == 'bf16')}, "
+        f"uncut {words.percent(found.dense / 100)}; the filters that {CRITERIA.get(raw['criterion'], raw['criterion'])} "
+        "scores lowest go, and nothing is trained after."
     )
-    figure = lines(found)
-    st.plotly_chart(figure, key="scan-curves", config=charts.CONFIG, alt=alt.of(figure))
-    st.plotly_chart(heat(found), key="scan-map", config=charts.CONFIG, alt=alt.of(heat(found)))
-    files.chart(figure, found.rows(), f"run-{row.id}-scan")
+    plots(found, row.id)
     with st.expander("Table"):
         cells = st.column_config.NumberColumn(format="%.2f")
         st.dataframe(
@@ -91,6 +117,15 @@ def show(row: Row) -> None:
         label="Spread sparsity by it",
         query_params={"run": str(row.parent), "spread": names.of(Spread.SENSITIVITY)},
     )
+
+
+def plots(found: Sensitivity, number: int) -> None:
+    """Curves, and the map over layers."""
+    figure, over_layers = lines(found), heat(found)
+    st.plotly_chart(figure, key="scan-curves", config=charts.CONFIG, alt=alt.of(figure))
+    files.chart(figure, found.rows(), f"run-{number}-scan")
+    st.plotly_chart(over_layers, key="scan-map", config=charts.CONFIG, alt=alt.of(over_layers))
+    files.chart(over_layers, found.rows(), f"run-{number}-scan-map")
 
 
 def sentence(found: Sensitivity) -> str:
@@ -116,6 +151,9 @@ def lines(found: Sensitivity) -> go.Figure:
         figure.add_trace(line(curve, (DENSE, "solid", "circle"), width=1, legend="other groups"))
     for curve, style in zip(ordered[:NAMED], STYLES, strict=False):
         figure.add_trace(line(curve, style, width=2, legend=curve.name))
+    if found.alike:
+        together = Curve("all groups alike", 0, found.alike)
+        figure.add_trace(line(together, (ACCENT, "solid", "star"), width=3, legend=together.name))
     shown = {trace.name: trace for trace in figure.data}
     figure.for_each_trace(lambda trace: trace.update(showlegend=trace is shown[trace.name]))
     figure.add_hline(y=found.dense, line={"dash": "dash", "width": 1, "color": DENSE})
@@ -138,10 +176,18 @@ def line(curve: Curve, style: tuple[str, str, str], *, width: int, legend: str) 
     )
 
 
+def height(groups: int) -> int:
+    """Pixels a row of the map: never taller than a screen and a half."""
+    return 24 if groups <= MANY else max(5, min(14, 1400 // groups))
+
+
 def heat(found: Sensitivity) -> go.Figure:
     """Groups in the network's order against shares: percentage points lost, darker is more."""
     figure = charts.blank(
-        "Accuracy lost, percentage points", "share removed of the group alone", "", height=130 + 24 * len(found.curves)
+        "Accuracy lost, percentage points",
+        "share removed of the group alone",
+        "",
+        height=130 + height(len(found.curves)) * len(found.curves),
     )
     lost = [[found.dense - accuracy for accuracy in cells] for cells in found.cells]
     figure.add_trace(
@@ -150,7 +196,7 @@ def heat(found: Sensitivity) -> go.Figure:
             x=[f"{100 * share:g} %" for share in found.shares],
             y=[curve.name for curve in found.curves],
             text=[[f"{round(value, 1) or 0:.1f}".replace("-", words.MINUS) for value in cells] for cells in lost],
-            texttemplate="%{text}",
+            texttemplate="%{text}" if len(found.curves) <= MANY else "",
             colorscale=[[0, "#F7F7F7"], [1, "#D55E00"]],
             zmin=0,
             zmax=max(1.0, *map(max, lost)),
@@ -160,6 +206,9 @@ def heat(found: Sensitivity) -> go.Figure:
             hovertemplate="%{y}, %{x} removed: %{text} points lost<extra></extra>",
         )
     )
+    if len(found.curves) > MANY:
+        every = math.ceil(11 / height(len(found.curves)))  # names are 11 pixels high
+        figure.update_yaxes(tickmode="linear", tick0=0, dtick=every, tickfont={"size": 9})
     figure.update_yaxes(autorange="reversed", type="category", showgrid=False)
     figure.update_xaxes(type="category", showgrid=False)
     return figure
