@@ -18,8 +18,9 @@ from benchmarks.tables import table
 from pruning import measure, trace
 from pruning.channels.map import ChannelMap
 from pruning.latency import predict, rounded
-from pruning.timetable import WHOLE, Measured, Probe, cut, timed
-from pruning.timetable import measure as made
+from pruning.timefit import WHOLE, Probe
+from pruning.timetable import Measured, clock_of, made, timed
+from pruning.timetable import measure as tabled
 
 PLANS = 15
 ROUNDS = 2
@@ -83,13 +84,13 @@ def row(name: str, batch: str, runtime: str = "torch") -> Row:
     shape, size = SHAPES[name], int(batch)
     network = models.build(name, in_channels=shape[0], image_size=shape[1]).eval()
     channels = trace(network, torch.zeros(2, *shape))
-    found = made(network, channels, size, runtime=runtime)
+    found = tabled(network, channels, size, runtime=runtime)
     probes = [Probe(kept) for kept in ({}, *plans(channels))]
     x = torch.randn(size, *shape)
     with torch.inference_mode():
         for _ in range(ROUNDS):
             for probe in probes:
-                timed(cut(network, channels, probe.kept), runtime, [], x, probe)
+                timed(*made(network, channels, runtime, probe, x), clock_of(x.device, runtime), [], probe)
     dense, *errors = [predict(found.table, probe.kept) / (1e3 * probe.least[WHOLE]) - 1 for probe in probes]
     return Row(name, size, runtime, found, errors, 1 / (1 + dense))
 

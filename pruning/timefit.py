@@ -114,7 +114,7 @@ def fit_kind(layers: Sequence[Layer], probes: Sequence[Probe], frames: Sequence[
     for one, found in zip(layers, every, strict=True):
         for probe, framed in zip(probes, frames, strict=True):
             rows.append([framed.product(widths) for widths in found] + [0.0] * (most - len(found)))
-            times.append(probe.least[one.name])
+            times.append(probe.least.get(one.name, 0.0))
     factors, left = non_negative(rows, times)
     return left, [(f, widths) for found in every for f, widths in zip(factors, found, strict=False) if f]
 

@@ -6,21 +6,24 @@ import time
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass, field
-from functools import partial
+from functools import cache, partial
 
 import torch
 from torch import Tensor, nn
 
 from pruning.channels.map import ChannelMap
 from pruning.latency import Table, predict, rounded, scaled
+from pruning.measure import load
 from pruning.plan import Plan
-from pruning.runtimes import require, runner
+from pruning.runtimes import Run, require, runner
 from pruning.surgery import prune
 from pruning.timefit import MULTIPLE, REST, WHOLE, Layer, Probe, by_layer, by_sums, fitted
 
 PROBES = 16  # networks cut at random, whose layers are timed
 CHECKS = 3  # more of them, timed as a whole only, which tell how well others are foretold
 ROUNDS = 2  # over all of them, so that a busy moment meets no network alone
+IDLE = 0.7  # load of a core below which one round is enough
+MEMORY = 1e9  # bytes of all networks, up to which they are kept for the second round
 FEWEST, REPEATS = 2, 5  # passes a round, fewer and more where SHORTEST and LONGEST ask for it
 SHORTEST, LONGEST = 0.03, 0.2  # seconds
 INTRUSIVE = 0.01  # seconds of a pass below which timing the layers lengthens it noticeably
@@ -89,16 +92,33 @@ def measure(
     few = min(batch, max(1, int(LARGEST / max(1, channels.counts().macs))))
     x, full = (torch.randn(n, *channels.input_shape, device=device) for n in (few, batch))
     layers = layers_of(model, channels, x)
-    inside = layers if runtime == "torch" else []
     probes = [Probe(kept) for kept in ({}, *draws(channels, PROBES, seed))]
     checks = [Probe(kept) for kept in ({}, *draws(channels, CHECKS, seed + 1))]
-    for round_ in range(ROUNDS):
-        for done, probe in enumerate((*probes, *checks)):
-            small = cut(model, channels, probe.kept)
-            timed(small, runtime, inside if probe in probes else [], x if probe in probes else full, probe)
-            progress(round_ * (len(probes) + len(checks)) + done + 1, ROUNDS * (len(probes) + len(checks)))
+    inside = layers if runtime == "torch" else []
+    jobs = [*((probe, x, inside) for probe in probes), *((check, full, []) for check in checks)]
+    ready = kept_if_light(lambda i: made(model, channels, runtime, *jobs[i][:2]), channels, [*probes, *checks])
+    rounds = 1 if load() < IDLE else ROUNDS
+    for done in range(rounds * len(jobs)):
+        probe, given, parts = jobs[done % len(jobs)]
+        timed(*ready(done % len(jobs)), clock_of(given.device, runtime), parts, probe)
+        progress(done + 1, rounds * len(jobs))
     table = fitted(channels, layers, probes, few, by_layer if inside else by_sums)
     return checked(table, checks, began)
+
+
+Ready = tuple[nn.Module, Run]  # a network, and a forward pass of it
+
+
+def made(model: nn.Module, channels: ChannelMap, runtime: str, probe: Probe, x: Tensor) -> Ready:
+    small = cut(model, channels, probe.kept)
+    return small, runner(runtime, small, x)
+
+
+def kept_if_light(
+    make: Callable[[int], Ready], channels: ChannelMap, probes: Sequence[Probe]
+) -> Callable[[int], Ready]:
+    """Networks are made once where all fit into memory, else anew in each round."""
+    return cache(make) if sum(channels.counts(probe.kept).bytes for probe in probes) < MEMORY else make
 
 
 def checked(table: Table, checks: Sequence[Probe], began: float) -> Measured:
@@ -157,9 +177,8 @@ def layer(name: str, module: nn.Module, out: torch.Size, channels: ChannelMap) -
     return Layer(name, f"{form} {tuple(shape)} {tuple(out)}", forms[:2], form, taps, out.numel() // shape[0])
 
 
-def timed(model: nn.Module, runtime: str, layers: Sequence[Layer], x: Tensor, probe: Probe) -> None:
+def timed(model: nn.Module, run: Run, clock: Callable[[], float], layers: Sequence[Layer], probe: Probe) -> None:
     """Keep the least seconds of the whole and of every layer over some passes, and over what the probe knew."""
-    run, clock = runner(runtime, model, x), clock_of(x.device, runtime)
     run()
     watch = Stopwatch(clock, probe.least)
     with watched(model, layers, watch):
@@ -167,7 +186,7 @@ def timed(model: nn.Module, runtime: str, layers: Sequence[Layer], x: Tensor, pr
     if layers and watch.least[WHOLE] < INTRUSIVE:
         alone = Stopwatch(clock)
         repeat(run, alone)
-        rest = alone.least[WHOLE] - sum(watch.least[one.name] for one in layers)
+        rest = alone.least[WHOLE] - sum(watch.least.get(one.name, 0.0) for one in layers)
         watch.least[REST] = max(0.0, min(rest, watch.least[REST]))
     probe.least = watch.least
 
@@ -179,9 +198,11 @@ def watched(model: nn.Module, layers: Sequence[Layer], watch: Stopwatch) -> Iter
     for one in layers:
         handles.append(modules[one.name].register_forward_pre_hook(lambda *_, name=one.name: watch.start(name)))
         handles.append(modules[one.name].register_forward_hook(lambda *_, name=one.name: watch.stop(name)))
-    yield
-    for handle in handles:
-        handle.remove()
+    try:
+        yield
+    finally:
+        for handle in handles:
+            handle.remove()
 
 
 def repeat(run: Callable[[], object], watch: Stopwatch) -> None:
