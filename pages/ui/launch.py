@@ -151,7 +151,7 @@ def scan(row: Row, wish: PruneSettings) -> None:
     values = {"criterion": forms.field(start, "criterion", "scan-criterion", into=first)}
     values["shares"] = second.multiselect("Shares", offered(SHARES, "scan-shares"), default=list(start.shares), key="scan-shares", help=ScanSettings.model_fields["shares"].description,
                                           format_func=lambda s: words.percent(s, 0))  # fmt: skip
-    values |= {name: forms.field(start, name, f"scan-{name}", into=cell) for name, cell in (("images", third), ("precision", fourth), ("seed", last))}  # fmt: skip
+    values |= {name: forms.field(start, name, f"scan-{name}", into=cell) for name, cell in (("images", second), ("precision", third), ("seed", last))}  # fmt: skip
     try:
         ready = forms.checked(start, values)
     except UserError as error:

@@ -202,7 +202,7 @@ def heat(found: Sensitivity) -> go.Figure:
             zmax=max(1.0, *map(max, lost)),
             xgap=1,
             ygap=1,
-            showscale=False,
+            showscale=len(found.curves) > MANY,
             hovertemplate="%{y}, %{x} removed: %{text} points lost<extra></extra>",
         )
     )
