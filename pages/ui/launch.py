@@ -144,10 +144,7 @@ def scan(row: Row, wish: PruneSettings) -> None:
         "Each group alone is cut at several shares, and the accuracy is measured on validation images: "
         "it shows which layers are sensitive, and the spread “Equal cost in accuracy” reads it."
     )
-    start, (first, second, third, fourth, last) = (
-        ScanSettings(criterion=wish.criterion, blocks=wish.blocks),
-        forms.grid(5, 5),
-    )
+    start, (first, second, third, last) = ScanSettings(criterion=wish.criterion, blocks=wish.blocks), forms.grid(4, 4)
     values = {"criterion": forms.field(start, "criterion", "scan-criterion", into=first)}
     values["shares"] = second.multiselect("Shares", offered(SHARES, "scan-shares"), default=list(start.shares), key="scan-shares", help=ScanSettings.model_fields["shares"].description,
                                           format_func=lambda s: words.percent(s, 0))  # fmt: skip
