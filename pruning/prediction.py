@@ -22,6 +22,7 @@ GRID = np.linspace(-1.5, 1.5, 301)  # logarithms of the exponents tried
 SHRINK, SCALE = 2.0, 0.02  # pull of the exponent towards 1, against absolute errors in units of SCALE
 FLOOR, RELATIVE, DEEP = 0.005, 0.2, 0.05  # errors: at least; by a share of the damage; near chance, which is never flat
 PRIOR = (0.2, 0.5, 0.8, 1.2, 2.0)  # residuals of other networks in units of `width`, until this one has its own
+ALIVE = 0.15  # of the accuracy above chance
 NEAR, PULL = 0.07, 0.5  # how far a measured plan reaches (root mean square of the shares), and how much it is doubted
 Kept = Mapping[str, int]  # group → units kept
 
@@ -66,7 +67,8 @@ class Predictor:
             return None
         middle, width = self.estimate(damage, self.exponent)
         weights = reach(self.removed(kept) - self.places)
-        return told(middle + self.nearby(kept, weights, self.errors[0]), self.quantile * width)
+        half = self.quantiles[int(self.alive(damage))] * width
+        return told(middle + self.nearby(kept, weights, self.errors[0]), half)
 
     def damage(self, kept: Kept) -> Array | None:
         """Summed over the groups. (1 + folds,)"""
@@ -164,14 +166,23 @@ class Predictor:
         known = [point.accuracy for point, _ in self.points]
         return np.array([abs(y - middle) / width for y, (middle, width) in zip(known, self.blind, strict=True)])
 
+    def alive(self, damage: Array) -> bool:
+        """Whether more is left than a little above chance; errors there say nothing of errors here, so each has its own interval."""
+        return math.exp(-self.exponent * float(damage[0])) >= ALIVE
+
     @cached_property
-    def quantile(self) -> float:
-        return conformal(self.residuals)
+    def quantiles(self) -> tuple[float, float]:
+        """Of residuals near chance, and above."""
+        alive = np.array([self.alive(damage) for _, damage in self.points], bool)
+        return conformal(self.residuals[~alive]), conformal(self.residuals[alive])
 
     @cached_property
     def held_out(self) -> tuple[tuple[Measured, Prediction], ...]:
         """Every measured plan with its prediction, which leaves itself out of exponent and interval."""
-        rest = [conformal(self.residuals[~twins]) for twins in self.twins]
+        alive = np.array([self.alive(damage) for _, damage in self.points], bool)
+        rest = [
+            conformal(self.residuals[~twins & (alive == own)]) for twins, own in zip(self.twins, alive, strict=True)
+        ]
         found = [told(middle, q * width) for q, (middle, width) in zip(rest, self.blind, strict=True)]
         return tuple(zip((point for point, _ in self.points), found, strict=True))
 
@@ -192,7 +203,7 @@ class Predictor:
             "curves": [list(map(list, self.alone[name])) if name in self.alone else None for name in groups],
             "knots": [self.knots(name) for name in groups],
             "folds": self.dense.tolist(),
-            "calibration": {"exponent": self.exponent, "quantile": self.quantile},
+            "calibration": {"exponent": self.exponent, "quantiles": list(self.quantiles), "alive": ALIVE},
             "near": self.near(groups),
             "floor": FLOOR,
             "relative": RELATIVE,

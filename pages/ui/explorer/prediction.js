@@ -8,12 +8,12 @@ function predictAccuracy(prediction, kept) {
     if (!knots[group]) return null;
     addDamage(damage, knots[group], 1 - kept[group] / units[group]);
   }
-  const { exponent, quantile } = calibration;
+  const { exponent, quantiles, alive } = calibration;
   const rows = folds.map((dense, row) => chance + (dense - chance) * Math.exp(-exponent * damage[row]));
   const grown = exponent * damage[0];
   const left = Math.exp(-grown);
   const wrong = (folds[0] - chance) * Math.hypot(relative * grown * left, deep * (1 - left));
-  const half = quantile * Math.sqrt(subsetVariance(rows, images) + wrong ** 2 + floor ** 2);
+  const half = quantiles[left >= alive ? 1 : 0] * Math.sqrt(subsetVariance(rows, images) + wrong ** 2 + floor ** 2);
   const accuracy = Math.min(1, Math.max(0, rows[0] + nearbyError(prediction, kept)));
   return { accuracy, low: Math.max(0, accuracy - half), high: Math.min(1, accuracy + half) };
 }
