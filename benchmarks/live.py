@@ -28,7 +28,8 @@ HEAD = """# The live explorer, from pointer to paint
 Milliseconds in Chromium {version}, headless without GPU, on a page of 1280 × 900; {machine}; load when it began: {load}. A real mouse (DevTools protocol) drags a slider back and forth
 at 60 Hz. *p50, p95*: from the time stamp of the mouse event to the first task after the frame that shows its numbers (the event waits for that frame, up to
 16.7 ms, which is counted). *next frame*: to the beginning of the frame after that. *processor time*: of the page's main thread for all that
-a move sets off, script, style, layout and paint, which other processes do not lengthen. Made by `python -m benchmarks.live`.
+a move sets off, script, style, layout and paint, which other processes hardly lengthen. A load above the number
+of cores means that the browser waited for others: then the waits say more about them. Made by `python -m benchmarks.live`.
 """
 PROBE = """() => {
   window.times = [];

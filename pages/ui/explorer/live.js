@@ -96,6 +96,7 @@ function listenToRows(app) {
   on("keydown", ".slide input", (i, event) => step(app, i, event));
   on("input", ".field", (i) => { app.rows[i].typing = true; });
   on("change", ".field", (i) => takeTyped(app, i));
+  on("focusout", ".field", (i, event) => { if (!event.target.hasAttribute("aria-invalid")) forgetTyped(app, i, app.said); });
   on("keydown", ".field", (i, event) => { if (event.key === "Escape") forgetTyped(app, i); });
   on("click", ".lock", (i) => toggleLock(app, i));
   on("click", ".free", (i) => freeOne(app, i));

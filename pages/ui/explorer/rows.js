@@ -126,12 +126,12 @@ function mark(field, wrong) {
   if (wrong) field.setAttribute("aria-invalid", "true");
 }
 
-function forgetTyped(app, i) {
+function forgetTyped(app, i, said = { text: "", isWrong: false }) {
   const row = app.rows[i];
   mark(row.field, "");
   row.typing = false;
   row.drawn = "";
-  say(app, "");
+  app.said = said;
   schedule(app);
 }
 
