@@ -5,12 +5,14 @@ The pictures go to the folder that PRUNING_SHOTS names, `screenshots/` when it n
 
 import os
 import re
+from contextlib import suppress
 from pathlib import Path
 
 import axe_playwright_python
 import browser
 import prepared
 import pytest
+from playwright.sync_api import TimeoutError
 
 pytestmark = pytest.mark.browser
 AXE = Path(axe_playwright_python.__file__).parent / "axe.min.js"
@@ -24,6 +26,7 @@ KINDS = {
 FILLED = {page: page for page in browser.PAGES} | {f"run-{name}": f"runs?run={n}" for name, n in KINDS.items()}
 EMPTY = ("home", "train", "explore", "runs", "compare", "export")
 ALLOWED: dict[str, tuple[str, str]] = {}  # axe rule → what its element has in it, and why it can stay
+OVER = "() => (e => e.scrollWidth - e.clientWidth)(document.querySelector('[data-testid=stMain]'))"
 TALLEST = 6000  # pixels of a picture
 
 
@@ -60,7 +63,9 @@ def shoot(tab, name: str) -> list[str]:
         tab.emulate_media(color_scheme=theme)
         browser.settle(tab)
         tab.screenshot(path=str(SHOTS / f"{name}-{theme}.png"))
-    over = tab.evaluate("(e => e.scrollWidth - e.clientWidth)(document.querySelector('[data-testid=stMain]'))")
+    with suppress(TimeoutError):  # charts and tables follow the window with a moment's delay
+        tab.wait_for_function(f"({OVER})() <= 1", timeout=5000)
+    over = tab.evaluate(OVER)
     return [f"{name} is {over} px wider than the window"] if over > 1 else []
 
 

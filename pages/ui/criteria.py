@@ -29,7 +29,8 @@ def titled(name: CriterionName) -> str:
 def about(name: CriterionName) -> None:
     """Definition, equation and paper of the one that is chosen."""
     card = CARDS[name]
-    st.caption(f"{words.plain(card.definition)}  \n{words.plain(card.equation)} · [{card.paper}]({card.link})")
+    source = f" · [{card.paper}]({card.link})" if card.link else ""  # a caption would be too pale for a link
+    st.markdown(f":small[{words.plain(card.definition)} {words.plain(card.equation)}{source}]")
 
 
 def looks_at_activations(name: CriterionName) -> bool:

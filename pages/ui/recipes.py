@@ -58,7 +58,8 @@ def show(name: str, made: list[Row], before: Trained) -> None:
     with st.container(border=True, width=WIDTH):
         st.markdown(f"**{words.plain(card.title)}**  \n:small[[{card.source}]({card.link})]")
         st.markdown(words.plain(card.does))
-        tables(card, row)
+        with st.expander("Numbers that must come out", expanded=row is not None):
+            tables(card, row)
         if row is not None:
             ended_or_not(row)
         start(name, card, before)
