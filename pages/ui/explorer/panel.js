@@ -21,6 +21,7 @@ function drawPanel(app, kept) {
   drawTilePart(app, i, kept);
   drawCurvePart(app, i, kept);
   write(app.parts.facts, factsText(group));
+  app.parts.facts.title = group.coupled; // all of them
 }
 
 function write(element, words) {
@@ -38,7 +39,7 @@ function factsText(group) {
   const lines = [];
   if (group.approximate) lines.push(`≈ Approximate: ${group.approximate.replace(/\.?$/, ".")}`);
   if (group.layers.length > 1) lines.push(`Made by ${listText(group.layers)}.`);
-  if (group.coupled) lines.push(`Cut along with it: ${group.coupled.replace(/\.?$/, ".")}`);
+  if (group.coupled) lines.push(`Cut along with it: ${listText(group.coupled.split(", "))}.`);
   return lines.join("\n");
 }
 
