@@ -15,6 +15,7 @@ from pruning.spec import (
     DataSettings,
     FinetuneSpec,
     ModelSettings,
+    PruneSettings,
     PruneSpec,
     RecipeSpec,
     ScanSpec,
@@ -129,6 +130,13 @@ def test_a_clone_of_a_recipe_fills_in_its_card(store):
     app.switch_page("pages/recipes.py").run()
     assert next(n for n in app.number_input if n.key == "seeds-000-2").value == 3
     assert next(t for t in app.toggle if t.key == "control-000-2").value is True
+
+
+def test_a_clone_says_which_settings_have_no_field(store):
+    number = done(store, PruneSpec(parent=1, pruning=PruneSettings(seed=7, score_images=9)))
+    app = opened("runs", run=str(number))
+    button(app, "Clone").click().run()
+    assert "--pruning.score-images=9, --pruning.seed=7" in app.toast[0].value
 
 
 def test_what_starts_from_a_run_without_a_network_cannot_be_cloned(store):

@@ -11,6 +11,7 @@ from pages.ui.explorer import setting
 from pages.ui.wish import WAYS
 from pruning.amounts import written
 from pruning.errors import UserError
+from pruning.jobs import command
 from pruning.jobs.store import Row
 from pruning.run import Run
 from pruning.spec import (
@@ -118,21 +119,17 @@ def refill(spec: Spec) -> None:
     st.switch_page("pages/explore.py", query_params={"run": str(getattr(spec, "parent", ""))})
 
 
-HIDDEN = {  # settings without a widget on Explore, by part
-    "pruning": ("seed", "score_images", "scan"),
-    "search": ("blocks",),
+HIDDEN = {  # options without a field on Explore, by kind
+    "prune": ("pruning.seed", "pruning.score_images", "pruning.scan"),
+    "sweep": ("pruning.seed", "pruning.score_images", "pruning.scan"),
+    "search": ("finetune.",),
 }
 
 
 def left_out(spec: Spec) -> None:
     """Say which settings, given on the command line, the page has no field for."""
-    parts = {part: getattr(spec, part) for part in HIDDEN if hasattr(spec, part)}
-    told = [
-        f"{type(part).model_fields[name].title} {getattr(part, name)}"
-        for own, part in parts.items()
-        for name in HIDDEN[own]
-        if name in type(part).model_fields and getattr(part, name) != type(part).model_fields[name].default
-    ]
+    hidden = HIDDEN.get(spec.kind, ())
+    told = [command.said(name, value) for name, value in command.changed(spec) if hidden and name.startswith(hidden)]
     if told:
         st.toast(f"Not taken over, as this page has no field for it: {', '.join(told)}.", duration="infinite")
 
