@@ -18,6 +18,7 @@ from pruning.spec import Blocks
 BATCHES = (1, 8, 32, 128)
 RUNTIMES = {"torch": "PyTorch", "onnxruntime": "ONNX Runtime", "openvino": "OpenVINO"}
 MULTIPLES = (8, 16, 32)
+NEWEST = 200  # requests that are looked through
 MOST = 160  # widths of a curve that are worked out; of a wider group those around multiples of 8
 BATCH_HELP = "Images in one forward pass: 1 for answers one by one, more for throughput. Each has a table of its own."
 RUNTIME_HELP = "What runs the network. ONNX Runtime and OpenVINO are used where their Python packages are installed."
@@ -32,46 +33,49 @@ STEP = (
 
 
 def choose(row: Row, whole: ChannelMap, blocks: Blocks) -> dict[str, Any] | None:
-    """Batch, runtime and the button that measures; the table of the newest such measurement for the explorer, if any."""
+    """Batch, runtime and the button that measures; the newest table for the explorer, also while another is made."""
     with st.container(horizontal=True, vertical_alignment="center", gap="small"):
-        spec = asked(row, blocks)
-        made = state.requested(spec)
-        if made is None or made.state is State.CANCELLED:
+        spec, made = asked(row, blocks)
+        last = next((one for one in made if one.state is State.SUCCEEDED), None)
+        found = state.record(Run.of(last.id).latency) if last else None
+        if last and found:
+            st.caption(f"{way(spec)}: {told(found, last)}", width="content")
+        elif not made or made[0].state is State.CANCELLED:
             offer(row, spec)
-            return None
-        found = state.record(Run.of(made.id).latency)
-        if found:
-            st.caption(told(found, made), width="content")
-    if not found:
-        setup.answer(made, "Timing the layers")
-        return None
-    return element(found, whole)
+    if made and made[0].state not in (State.SUCCEEDED, State.CANCELLED):
+        setup.answer(made[0], "Timing the layers")
+    return element(found, whole) if found else None
 
 
-def asked(row: Row, blocks: Blocks) -> LatencySpec:
-    """What is measured, or would be: two small widgets behind a button that names them."""
-    batch, runtime = st.session_state.get("latency-batch", 1), st.session_state.get("latency-runtime", "torch")
-    with st.popover(f"Latency: {RUNTIMES[runtime]}, batch {batch}", type="tertiary", icon=":material/timer:"):
+def asked(row: Row, blocks: Blocks) -> tuple[LatencySpec, list[Row]]:
+    """What is to be measured, and the requests for just that, newest first: two widgets behind a button that names them."""
+    with st.popover("Latency", type="tertiary", icon=":material/timer:"):
         batch = st.selectbox("Batch", BATCHES, key="latency-batch", help=BATCH_HELP, bind="query-params")
-        runtime = st.selectbox("Runtime", list(RUNTIMES), format_func=lambda name: RUNTIMES[name], key="latency-runtime", help=RUNTIME_HELP,
-                               bind="query-params")  # fmt: skip
+        runtime = st.selectbox("Runtime", list(RUNTIMES), format_func=lambda name: RUNTIMES[name], key="latency-runtime",
+                               help=RUNTIME_HELP, bind="query-params")  # fmt: skip
         spec = LatencySpec(parent=row.id, blocks=blocks, batch=batch, backend=runtime)
-        again(spec)
-    return spec
+        text = spec.model_dump_json()
+        made = [one for one in state.rows(["latency"], limit=NEWEST) if one.spec == text]
+        again(spec, made)
+    return spec, made
 
 
-def again(spec: LatencySpec) -> None:
-    """The circumstances of what was measured, and the button to measure once more."""
-    made = state.requested(spec)
-    found = state.record(Run.of(made.id).latency) if made else None
-    if made and found:
+def again(spec: LatencySpec, made: list[Row]) -> None:
+    """The circumstances of what was measured last, and the button to measure once more."""
+    found = next((found for one in made if (found := state.record(Run.of(one.id).latency))), None)
+    if found:
         st.caption(words.plain(circumstances(found)))
-        if st.button("Measure again", key="latency-again", help=MEASURE_HELP):
+        if st.button("Measure again", key="latency-again", help=MEASURE_HELP, disabled=not made[0].state.is_finished):
             state.submit(spec)
             st.rerun(scope="fragment")
 
 
+def way(spec: LatencySpec) -> str:
+    return f"{RUNTIMES[spec.backend]}, batch {spec.batch}"
+
+
 def offer(row: Row, spec: LatencySpec) -> None:
+    st.caption(f"{way(spec)}: not measured.", width="content")
     if st.button(
         "Measure latency", key="latency-measure", help=MEASURE_HELP, disabled=row.state is not State.SUCCEEDED
     ):
@@ -82,8 +86,8 @@ def offer(row: Row, spec: LatencySpec) -> None:
 
 
 def told(found: dict[str, Any], made: Row) -> str:
-    """'Dense 1.84 ms, others foretold within 6 %; measured 5 min ago'"""
-    return f"Dense {milliseconds(found['dense_ms'])}, others foretold to {words.percent(max(0.01, found['error']), 0)}; measured {words.ago(made.ended)}."
+    """'dense 1.84 ms, others foretold within 6 %; measured 5 min ago'"""
+    return f"dense {milliseconds(found['dense_ms'])}, others foretold to {words.percent(max(0.01, found['error']), 0)}; measured {words.ago(made.ended)}."
 
 
 def circumstances(found: dict[str, Any]) -> str:
