@@ -30,7 +30,7 @@ from pruning.run import data_home
 from pruning.sensitivity import sample
 from pruning.spec import ScanSettings
 
-CPU, SHARES = torch.device("cpu"), (0.25, 0.5, 0.75)
+CPU, SHARES = torch.device("cpu"), ScanSettings().shares
 WEIGHTS = {"resnet20-cifar": "resnet20-12fca82f.th", "resnet56-cifar": "resnet56-4bfd9763.th"}
 EVERY = {
     "scnnb": 1,
@@ -142,7 +142,14 @@ def cells(name: str, found: Found) -> list[str]:
     ratios = [found.ratio(way) for way in WAYS[1:]]
     told = [" · ".join(tell(way) for way in ("fp32", "bf16")) for tell in (found.same, found.difference)]
     argmax, difference = told if name in WEIGHTS else ("–", told[1])
-    return [name, str(found.groups), f"{np.median(found.seconds['plain']):.1f}", *ratios, argmax, difference]
+    return [
+        name,
+        f"{found.groups} × {len(SHARES)}",
+        f"{np.median(found.seconds['plain']):.1f}",
+        *ratios,
+        argmax,
+        difference,
+    ]
 
 
 def main() -> None:
