@@ -126,10 +126,23 @@ def page(rows: list[list[str]]) -> str:
 
 `python -m benchmarks.speedup`: every group loses the same share, kept widths as they fall and rounded to multiples of 16. Dense, unrounded and
 rounded take their turn in {ROUNDS} rounds, the least counts; CPU seconds of one thread, {time.strftime("%Y-%m-%d")}. {measure.machine()},
-torch {torch.__version__}; {measure.load():.1f} programs a core wanted to run (0 to 0.5 would be idle). Over 1: memory that no longer overflows a cache.
+torch {torch.__version__}; {measure.load():.1f} programs a core wanted to run (0 to 0.5 would be idle). Over 1: noise, or weights and
+activations that fit a cache again.
+
+{chr(10).join(summary(rows, name) for name in NETWORKS)}
 
 {table(HEADER, rows)}
 """
+
+
+def summary(rows: list[list[str]], name: str) -> str:
+    """The least of each way's ratios, unrounded and rounded."""
+    told = []
+    for way in WAYS:
+        mine = [row for row in rows if row[0] == name and row[3] == way]
+        if mine:
+            told.append(f"{way} {min(row[6] for row in mine)} → {min(row[9] for row in mine)}")
+    return f"- **{name}**, the least ratio of all rows, as they fall → rounded: {'; '.join(told)}."
 
 
 if __name__ == "__main__":
