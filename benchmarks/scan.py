@@ -41,7 +41,7 @@ EVERY = {
 WAYS = ("plain", "small batches", "fp32", "bf16")
 HEADER = (
     "network",
-    "groups",
+    "groups × shares",
     "plain, s",
     "small batches",
     "in parts, fp32",
