@@ -5,6 +5,7 @@ import os
 import subprocess
 import sys
 import time
+from collections.abc import Sequence
 from pathlib import Path
 
 from pruning.jobs import worker
@@ -32,6 +33,7 @@ from pruning.spec import (
     SweepSpec,
     TrainSettings,
     TrainSpec,
+    parse,
 )
 
 TRAIN, PRUNE, STEPS, FINETUNE, MASK, SCAN, SEARCH, AUDIT, SWEEP, FAILED, CANCELLED, RECIPE = (
@@ -79,16 +81,17 @@ ASKED: tuple[Spec, ...] = (
 )  # what the Train page asks for when it opens
 
 
-def make(folder: Path) -> None:
-    """Fill `folder` in a process of its own: jobs turn logging and printing to their logs."""
+def make(folder: Path, *specs: Spec) -> None:
+    """Fill `folder` with `specs`, or a run of every kind, in a process of its own: jobs turn logging and printing to their logs."""
     environment = os.environ | {"PRUNING_HOME": str(folder), "PYTHONPATH": str(ROOT), "OMP_NUM_THREADS": "1"}
-    subprocess.run([sys.executable, __file__, str(folder)], check=True, timeout=240, env=environment)
+    texts = [spec.model_dump_json() for spec in specs]
+    subprocess.run([sys.executable, __file__, str(folder), *texts], check=True, timeout=300, env=environment)
 
 
-def fill(store: Store) -> None:
-    for spec in (*RUNS, *ASKED):
+def fill(store: Store, specs: Sequence[Spec]) -> None:
+    for spec in specs:
         number = store.submit(spec)
-        if number in (CANCELLED, RECIPE):
+        if spec.title in ("Stopped by hand", "A recipe that waits"):
             store.cancel(number)
         while (row := store.claim([*LONG, *SMALL])) is not None:
             end(store, row)
@@ -105,4 +108,4 @@ def end(store: Store, row: Row) -> None:
 
 
 if __name__ == "__main__":
-    fill(Store(Path(sys.argv[1])))
+    fill(Store(Path(sys.argv[1])), [parse(text) for text in sys.argv[2:]] or [*RUNS, *ASKED])
