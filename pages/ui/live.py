@@ -6,7 +6,7 @@ from typing import Any
 import psutil
 import streamlit as st
 
-from pages.ui import cards, live_charts, overview, series, state, words
+from pages.ui import cards, overview, series, state, words
 from pruning.jobs.store import TREES, Row, State
 from pruning.run import Run, home
 
@@ -101,6 +101,8 @@ def curves(number: int) -> None:
     st.caption(latest(records))
     if len(records) < 2:
         return
+    from pages.ui import live_charts  # altair takes a third of a second, which the first page need not wait for
+
     for column, record in zip(st.columns(2), series.learning(records), strict=True):
         shown = series.thinned(record)
         column.altair_chart(live_charts.curve(shown), key=f"live-{record.title}", on_select="rerun",
