@@ -14,6 +14,7 @@ from pages.ui import (
     evaluate,
     files,
     forms,
+    latency,
     launch,
     predictions,
     remarks,
@@ -68,13 +69,15 @@ def plan_for(row: Row, whole: ChannelMap, scores: criteria.Scores, asked: PruneS
     asked = setting.asked(asked.model_copy(update={"scan": scan[0] if scan else 0}), chosen, whole, shut)
     curves = scan[1] if scan else None
     plan, predictor = from_settings(whole, scores, asked, curves), predictions.of(row, whole, asked)
-    live(Present(row, plan, scores, asked, curves, chosen, shut, predictor))
+    times = latency.choose(row, whole, asked.blocks)
+    live(Present(row, plan, scores, asked, curves, chosen, shut, predictor, times))
     st.caption(numbers(plan))
     evaluate.now(row, asked, plan, predictor)
     wish.remarks(asked, plan)
     coupled(whole, chosen.group)
     take_away(row, plan, scores, asked, chosen.group)
     predictions.show(row, predictor)
+    stepping(plan, times, chosen.group)
     remarks.approximate(whole.groups)
     launch.actions(row, asked, plan)
 
@@ -91,6 +94,7 @@ class Present:
     chosen: Setting
     closed: Mapping[str, str]  # groups that no wish reaches, and why
     predictor: Predictor | None
+    times: dict[str, Any] | None  # the latency table, as the element reads it
 
 
 def closed(whole: ChannelMap, scores: criteria.Scores, mine: Mapping[str, str]) -> dict[str, str]:
@@ -114,7 +118,7 @@ def live(now: Present) -> None:
         "criterion": table.criterion(asked),
         "scores": table.scored(whole, now.scores, group),
         "prediction": now.predictor.to_json([g.name for g in whole.groups]) if now.predictor else None,
-        "latency": None,
+        "latency": now.times,
         "presets": presets.presets(row, whole, scored, asked, now.predictor),
         "tiles": table.sheet(row.id, asked.blocks, whole, group),
         "start": now.chosen.message() | {"group": group},
@@ -162,6 +166,16 @@ def take_away(row: Row, plan: Plan, scores: criteria.Scores, asked: PruneSetting
             curve = series.norms(group, asked.criterion, scores[group], keep)
             with right:
                 draw(charts.norms(curve), curve.rows(), f"run-{row.id}-{group}-scores", "norms")
+
+
+def stepping(plan: Plan, times: dict[str, Any] | None, group: str) -> None:
+    """Where the latency of the group looked at steps, drawn only when it is asked for."""
+    if times is None:
+        return
+    folded = st.expander("Latency and the widths it steps at", key="stepping", on_change="rerun")
+    if folded.open:
+        with folded:
+            latency.steps(plan.channels, times, group or plan.channels.groups[0].name, plan.kept())
 
 
 def draw(figure: Any, rows: list[dict[str, Any]], name: str, key: str) -> None:
