@@ -13,7 +13,8 @@ import pytest
 from PIL import Image
 from playwright.sync_api import expect
 
-from pages.ui import alt, files
+from pages.ui import alt, files, glossary
+from pages.ui.terms import PARTS, TERMS
 
 PNG = b"\x89PNG\r\n\x1a\n"
 
@@ -90,3 +91,14 @@ def test_charts_without_a_browser_are_html_and_csv(monkeypatch):
     archive = zipfile.ZipFile(io.BytesIO(files.zipped({"loss": (go.Figure(), [{"epoch": 1, "loss": 0.5}])})))
     assert archive.namelist() == ["loss.html", "loss.csv"]
     assert archive.read("loss.csv") == b"epoch,loss\n1,0.5\n"
+
+
+def test_the_glossary_finds_by_name_meaning_and_paper():
+    assert glossary.exact(PARTS, "taylor") == "Taylor"
+    assert "Criterion" in glossary.found(PARTS, "scores a filter")["Networks and their parts"]
+    assert "Sensitivity" in glossary.found(PARTS, "Li et al.")["How much goes, and where"]
+    assert glossary.found(PARTS, "no such term") == {}
+
+
+def test_every_paper_of_a_term_has_a_link():
+    assert [name for name, term in TERMS.items() if term.paper and not term.link] == []
