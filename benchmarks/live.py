@@ -4,6 +4,7 @@ python -m benchmarks.live [network …] [--moves 300]
 """
 
 import argparse
+import os
 import statistics
 import sys
 import time
@@ -25,7 +26,7 @@ SLIDERS = (("overall", "Overall share removed, percent"), ("one group", ""))
 HEADER = ("network", "groups", "slider", "n", "p50, ms", "p95, ms", "next frame p95, ms", "processor time a move, ms", "reruns while moving")  # fmt: skip
 HEAD = """# The live explorer, from pointer to paint
 
-Milliseconds in Chromium {version}, headless without GPU, on a page of 1280 × 900; {machine}; load when it began: {load}. A real mouse (DevTools protocol) drags a slider back and forth
+Milliseconds in Chromium {version}, headless without GPU, on a page of 1280 × 900; {machine}; load when it began and ended: {load}. A real mouse (DevTools protocol) drags a slider back and forth
 at 60 Hz. *p50, p95*: from the time stamp of the mouse event to the first task after the frame that shows its numbers (the event waits for that frame, up to
 16.7 ms, which is counted). *next frame*: to the beginning of the frame after that. *processor time*: of the page's main thread for all that
 a move sets off, script, style, layout and paint, which other processes hardly lengthen. A load above the number
@@ -35,7 +36,7 @@ PROBE = """() => {
   window.times = [];
   const root = [...document.querySelectorAll('*')].map((e) => e.shadowRoot?.querySelector('.explorer')).find(Boolean);
   let waiting = null;
-  root.addEventListener('pointermove', (event) => { waiting ??= { event: event.timeStamp }; }, true);
+  root.addEventListener('pointermove', (event) => { waiting = { event: event.timeStamp }; }, true);
   root.addEventListener('input', () => {
     const one = waiting;
     waiting = null;
@@ -55,13 +56,18 @@ def main() -> None:
     parser.add_argument("networks", nargs="*", default=NETWORKS)
     parser.add_argument("--moves", type=int, default=300)
     asked = parser.parse_args()
-    load = Path("/proc/loadavg").read_text().split()[0] if Path("/proc/loadavg").exists() else "unknown"
+    began = load()
     with chromium() as opened, TemporaryDirectory() as runs, serve(Path(runs), "tests/live_app.py") as served:
         rows = [row for name in asked.networks for row in measured(opened, served.address, name, asked.moves)]
-        head = HEAD.format(version=opened.version, machine=machine(), load=load)
+        head = HEAD.format(version=opened.version, machine=machine(), load=f"{began:.1f}, {load():.1f}")
     text = head + "\n" + table(HEADER, rows) + "\n"
     (Path(__file__).parent / "live.md").write_text(text)
     print(text)
+
+
+def load() -> float:
+    """Processes that want a core, over the last minute."""
+    return os.getloadavg()[0]
 
 
 def measured(opened: Any, address: str, name: str, moves: int) -> Iterator[Sequence[str]]:
