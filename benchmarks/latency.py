@@ -75,8 +75,8 @@ def main() -> None:
         for case in sys.argv[1:] or CASES:
             rows.append(row(*case.split(":")))
             print(" | ".join(rows[-1].cells()), flush=True)
-    if not sys.argv[1:]:
-        Path(__file__).with_suffix(".md").write_text(page(rows))
+            if not sys.argv[1:]:
+                Path(__file__).with_suffix(".md").write_text(page(rows))
 
 
 def row(name: str, batch: str, runtime: str = "torch") -> Row:

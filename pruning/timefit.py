@@ -141,12 +141,12 @@ def fit_sums(sums: Sequence[Sequence[Product]], frames: Sequence[Frame], times: 
 
 
 def non_negative(rows: Sequence[Sequence[float]], times: Sequence[float]) -> tuple[list[float], float]:
-    """Factors ≥ 0 by least squares of the relative error, and the time that is left unexplained (root of its mean square)."""
+    """Factors ≥ 0 by least squares of the relative error, and the time left unexplained: the mean time × the root mean square error."""
     from scipy.optimize import nnls
 
     matrix, target = np.array(rows), np.array(times)
     scale = np.maximum(matrix.max(axis=0), 1e-30)
     weights = 1 / np.maximum(target, 1e-3 * target.max() + 1e-9)
     factors, _ = nnls(matrix / scale * weights[:, None], target * weights)
-    left = float(np.sqrt(np.mean((matrix @ (factors / scale) - target) ** 2)))
+    left = float(target.mean() * np.sqrt(np.mean(((matrix @ (factors / scale) - target) * weights) ** 2)))
     return [float(f) for f in factors / scale], left

@@ -103,7 +103,7 @@ def measure(
         timed(*ready(done % len(jobs)), clock_of(given.device, runtime), parts, probe)
         progress(done + 1, rounds * len(jobs))
     table = fitted(channels, layers, probes, few, by_layer if inside else by_sums)
-    return checked(table, checks, began)
+    return checked(table, checks, probes if few == batch else [], began)
 
 
 Ready = tuple[nn.Module, Run]  # a network, and a forward pass of it
@@ -121,10 +121,10 @@ def kept_if_light(
     return cache(make) if sum(channels.counts(probe.kept).bytes for probe in probes) < MEMORY else make
 
 
-def checked(table: Table, checks: Sequence[Probe], began: float) -> Measured:
-    """The table scaled to whole networks, the dense one first, and how far it is off for the others."""
-    ratios = [1e3 * check.least[WHOLE] / predict(table, check.kept) for check in checks]
-    scale = statistics.median(ratios)
+def checked(table: Table, checks: Sequence[Probe], others: Sequence[Probe], began: float) -> Measured:
+    """The table scaled to whole networks, the dense one among them, and how far it is off for those it was not made from."""
+    ratios, more = ([1e3 * one.least[WHOLE] / predict(table, one.kept) for one in part] for part in (checks, others))
+    scale = statistics.median([*ratios, *more])
     error = max(abs(scale / ratio - 1) for ratio in ratios)
     return Measured(scaled(table, scale), 1e3 * checks[0].least[WHOLE], error, time.perf_counter() - began)
 
@@ -186,7 +186,8 @@ def timed(model: nn.Module, run: Run, clock: Callable[[], float], layers: Sequen
     if layers and watch.least[WHOLE] < INTRUSIVE:
         alone = Stopwatch(clock)
         repeat(run, alone)
-        rest = alone.least[WHOLE] - sum(watch.least.get(one.name, 0.0) for one in layers)
+        watch.least[WHOLE] = min(alone.least[WHOLE], probe.least.get(WHOLE, float("inf")))
+        rest = watch.least[WHOLE] - sum(watch.least.get(one.name, 0.0) for one in layers)
         watch.least[REST] = max(0.0, min(rest, watch.least[REST]))
     probe.least = watch.least
 
