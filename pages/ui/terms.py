@@ -176,6 +176,12 @@ NUMBERS = {
     ),
     "Size": Term("Bytes of all parameters and buffers as stored."),
     "Latency": Term("Median time of one forward pass on this machine, batch of one, in milliseconds."),
+    "Predicted latency": Term(
+        "What a forward pass would take after a cut, from layers timed at many widths on this machine, for one batch size and runtime."
+    ),
+    "Runtime": Term(
+        "The program that runs a network: PyTorch, or ONNX Runtime or OpenVINO, which only infer and are faster at it."
+    ),
     "Accuracy": Term("Share of test images that are classified right; the test images are used once, when a run ends."),
     "Validation": Term("Training images held back to choose the best epoch."),
     "Baseline": Term("The unpruned network that a pruned one is compared with."),
