@@ -109,7 +109,8 @@ def element(found: dict[str, Any], whole: ChannelMap) -> dict[str, Any] | None:
     table, names = from_json(found["table"]), [group.name for group in whole.groups]
     if set(table.groups) != set(names):
         return None
-    known = {key: found[key] for key in ("batch", "device", "error")} | {"runtime": RUNTIMES[found["runtime"]]}
+    known = {key: found[key] for key in ("batch", "error")}
+    known |= {"runtime": RUNTIMES[found["runtime"]], "device": found["device"].upper()}
     return to_json(table, names) | known | {"dense_ms": predict(table, {})}
 
 
