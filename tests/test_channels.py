@@ -260,3 +260,10 @@ def test_googlenet_trains_after_pruning_with_its_auxiliary_heads() -> None:
     output = small(torch.randn(2, 3, 64, 64))
     (output.logits.sum() + output.aux_logits1.sum() + output.aux_logits2.sum()).backward()
     assert output.logits.shape == (2, 10)
+
+
+def test_a_trace_in_inference_mode_is_the_same() -> None:
+    network = nn.Sequential(nn.Conv2d(3, 8, 3), nn.ReLU(), nn.Conv2d(8, 4, 3))
+    with torch.inference_mode():
+        inside = trace(network, torch.zeros(2, 3, 8, 8))
+    assert inside == trace(network, torch.zeros(2, 3, 8, 8))

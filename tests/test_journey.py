@@ -114,7 +114,7 @@ def explore(page: Page) -> None:
     """Move the overall share from 50 % to 99 % and see the engine confirm the parameters."""
     menu(page, "Explore")
     overall(page).press("End")
-    expect(page.get_by_text(re.compile(r"The engine's plan: [\d,]+ parameters \(−9\d"))).to_be_visible(timeout=MINUTE)
+    expect(page.get_by_text(re.compile(r"The engine's plan: [\d,]+ parameters \(−100"))).to_be_visible(timeout=MINUTE)
     expect(page.get_by_text("the engine agrees")).to_be_visible(timeout=MINUTE)
 
 

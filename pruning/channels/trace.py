@@ -27,7 +27,7 @@ def trace(model: nn.Module, example_input: Any, *, blocks: str = "inside") -> Ch
     """
     if blocks not in ("inside", "whole"):
         raise UserError(f"blocks={blocks!r} is not one of inside, whole")
-    with quiet(model), freed(model):
+    with torch.inference_mode(False), quiet(model), freed(model):  # in inference mode ops are not seen
         study = Study(Body(model), example_input, frozenset([EVERYWHERE] if blocks == "whole" else []))
         study.record()
         for _ in range(ROUNDS):
