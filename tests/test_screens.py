@@ -76,6 +76,7 @@ def wrong(tab, name: str) -> list[str]:
     browser.settle(tab)
     found += shoot(tab, f"{name}-700")
     tab.emulate_media(color_scheme="dark")
+    tab.wait_for_timeout(400)  # colours fade over
     found += [f"dark, narrow: {line}" for line in violations(tab)]
     found += [*tab.told, *tab.get_by_test_id("stException").all_inner_texts()]
     tab.told.clear()
