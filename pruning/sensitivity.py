@@ -28,9 +28,14 @@ Scanned = dict[str, Any]  # scan.json
 Measured = dict[str, Any]  # accuracy, loss, folds
 
 FOLDS = 8  # image i is in fold i % 8
-UNIFORM = tuple(i / 10 for i in range(1, 10))  # shares that all groups lose together
-MIXED = 5  # further points, at which each group loses a share of its own
-MOST = 0.9  # the largest of these
+UNIFORM = (0.05, 0.1, 0.2, 0.3, 0.4, 0.5, 0.6, 0.75, 0.9)  # shares that all groups lose together
+MIXED = (
+    0.1,
+    0.2,
+    0.4,
+    0.6,
+    0.9,
+)  # further points: each group loses its own share, at most so much; deep networks bear little
 
 
 def scan(
@@ -88,13 +93,13 @@ def joint(
 ) -> list[dict[str, Any]]:
     """Several groups cut at once: all by the same share, and each by its own, drawn by seed."""
     random = np.random.default_rng((seed, len(names)))
-    mixed = [dict(zip(names, (MOST * random.random(len(names))).tolist(), strict=True)) for _ in range(MIXED)]
+    mixed = [dict(zip(names, (most * random.random(len(names))).tolist(), strict=True)) for most in MIXED]
     wishes = [dict.fromkeys(names, share) for share in UNIFORM] + mixed
     plans = [allocate(channels, scores, shares=shares) for shares in wishes]
     outputs = [prefixes.measure(bench, [plan])[0] for plan in plans]
     return [
         {"kept": plan.kept(), **told(logits, data.validation_y), "share": share}
-        for plan, logits, share in zip(plans, outputs, [*UNIFORM, *[None] * MIXED], strict=True)
+        for plan, logits, share in zip(plans, outputs, [*UNIFORM, *[None] * len(MIXED)], strict=True)
     ]
 
 

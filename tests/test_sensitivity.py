@@ -166,7 +166,7 @@ def test_dense_values_that_do_not_fit_in_memory_are_made_anew(monkeypatch):
 def test_groups_are_cut_together_by_one_share_and_by_shares_of_their_own():
     found = scanned()
     uniform = [point for point in found["joint"] if point["share"] is not None]
-    assert [point["kept"]["2"] for point in uniform] == [7, 6, 5, 4, 4, 3, 2, 1, 1]
+    assert [point["kept"]["2"] for point in uniform] == [7, 7, 6, 5, 4, 4, 3, 2, 1]
     assert len(found["joint"]) - len(uniform) == 5
     assert {len(point["folds"]) for point in found["joint"]} == {8}
     assert (found["done"], found["of"]) == (2, 2)
