@@ -1,34 +1,21 @@
 """The newcomer's journey in a real browser: example → explore → prune → compare → download → the same accuracy elsewhere."""
 
-import os
 import re
-import shutil
-import socket
 import subprocess
 import sys
 import time
-import urllib.error
-import urllib.request
 from pathlib import Path
 
+import browser
 import pytest
+from browser import MINUTE, ROOT
 from conftest import end_processes
-from playwright.sync_api import Locator, Page, expect, sync_playwright
+from playwright.sync_api import Locator, Page, expect
 
 from pruning.jobs.store import Store
 from pruning.run import Run, home, read_json
 
 pytestmark = [pytest.mark.browser, pytest.mark.slow]
-ROOT = Path(__file__).resolve().parent.parent
-FLAGS = [
-    "--headless",
-    "--no-sandbox",
-    "--disable-gpu",
-    "--disable-quic",
-    "--no-first-run",
-    "--disable-background-networking",
-]
-MINUTE = 60_000  # milliseconds
 ACCURACY = """
 import sys, torch, pruning
 from pruning import data
@@ -41,59 +28,21 @@ print(evaluate(pruning.load(sys.argv[1]), images.test_x, images.test_y, images, 
 
 @pytest.fixture
 def server(runs):
-    """The dashboard on a free port of this machine, as a user starts it."""
-    with socket.socket() as free:
-        free.bind(("127.0.0.1", 0))
-        port = free.getsockname()[1]
-    command = [
-        sys.executable,
-        "-m",
-        "streamlit",
-        "run",
-        "app.py",
-        "--server.headless",
-        "true",
-        "--server.port",
-        str(port),
-    ]
-    process = subprocess.Popen(
-        command, cwd=ROOT, stdout=subprocess.DEVNULL, stderr=subprocess.DEVNULL, env=os.environ.copy()
-    )
-    wait_for(f"http://127.0.0.1:{port}/_stcore/health")
-    yield f"http://127.0.0.1:{port}"
-    process.terminate()
-    process.wait(20)
+    """The dashboard as a user starts it, with nothing in it."""
+    with browser.serve(runs) as served:
+        yield served.address
     end_processes(runs)
-
-
-def wait_for(address: str, seconds: float = 60) -> None:
-    deadline = time.monotonic() + seconds
-    while time.monotonic() < deadline:
-        try:
-            urllib.request.urlopen(address, timeout=2).close()
-            return
-        except (urllib.error.URLError, OSError):
-            time.sleep(0.3)
-    raise TimeoutError(address)
 
 
 @pytest.fixture
 def page():
-    browsers = ("chromium", "chromium-browser", "google-chrome")
-    found = next(filter(None, map(shutil.which, browsers)), None)
-    with sync_playwright() as playwright:
-        browser = playwright.chromium.launch(executable_path=found, args=FLAGS)
-        yield browser.new_page(viewport={"width": 1280, "height": 900}, accept_downloads=True)
-        browser.close()
+    with browser.chromium() as opened:
+        yield browser.tab(opened)
 
 
 def menu(page: Page, name: str) -> None:
     page.get_by_test_id("stSidebarNav").get_by_role("link", name=name).click()
     expect(page.get_by_role("heading", name=name, exact=True)).to_be_visible(timeout=MINUTE)
-
-
-def tile(page: Page, name: str) -> str:
-    return page.get_by_test_id("stMetric").filter(has_text=name).first.get_by_test_id("stMetricValue").inner_text()
 
 
 def done(page: Page) -> None:
