@@ -92,6 +92,18 @@ def test_numbers_move_while_dragging_and_python_hears_once_on_release(page):
     expect(page.get_by_text("exact ✓ the engine agrees")).to_be_visible()
 
 
+def test_an_overall_share_that_no_group_follows_says_so(page):
+    page.get_by_role("button", name="Lock").evaluate_all("locks => locks.forEach((lock) => lock.click())")
+    slider(page).focus()
+    page.keyboard.press("ArrowRight")
+    expect(page.locator("[data-part=said]")).to_contain_text("No group follows the overall share")
+    page.get_by_role("button", name="Lock conv1").click()
+    page.get_by_role("button", name="conv1: back to the overall share").click()
+    slider(page).focus()
+    page.keyboard.press("ArrowRight")
+    expect(page.locator("[data-part=said]")).to_be_empty()
+
+
 def test_a_groups_slider_sets_it_by_hand_and_selects_it(page):
     drag(page, "conv2", [0, 0.5])
     expect(page.locator(".panel h3")).to_have_text("conv2")

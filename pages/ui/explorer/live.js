@@ -52,7 +52,6 @@ function listenToOverall(app) {
   const { share, typed } = app.parts;
   share.addEventListener("pointerdown", () => grip(app));
   share.addEventListener("input", () => {
-    say(app, "");
     setOverall(app, share.valueAsNumber);
     moved(app);
   });

@@ -100,7 +100,9 @@ function undo(app) {
 }
 
 function setOverall(app, overall) {
+  const follows = app.data.groups.some(({ name, closed }) => !closed && !(name in app.wish.kept));
   app.wish = { ...app.wish, overall };
+  say(app, follows ? "" : "No group follows the overall share: each is set by hand or locked. Reset brings those set by hand back.");
   schedule(app);
 }
 
