@@ -39,6 +39,13 @@ def test_latency_is_ordered_and_says_where_it_was_measured():
     assert (found["batch"], found["threads"], found["device"]) == (2, torch.get_num_threads(), "cpu")
 
 
+def test_passes_that_other_programs_interrupt_are_repeated():
+    calm, busy = [1.0] * measure.ROUNDS, [1.0, 9.0] * (measure.ROUNDS // 2)
+    assert measure.is_enough(calm)
+    assert not measure.is_enough(calm[1:])
+    assert not measure.is_enough(busy)
+
+
 def test_measuring_leaves_mode_and_weights_alone():
     network = toy.network().train()
     before = toy.digest(network)
