@@ -9,7 +9,10 @@ from pruning.evaluate import loss
 from pruning.optimize import optimizer
 from pruning.spec import TrainSettings
 
-LONG = 0.25  # seconds: a step that may take longer keeps the reader waiting, and the one before is representative
+SLOW, LONG = (
+    1.0,
+    0.125,
+)  # seconds: of a first step that is taken for all, of a step that the next larger one is not tried after
 SIZES = (2, 8, 32, 128)  # images a step
 
 
@@ -17,13 +20,13 @@ def seconds_per_image(model: nn.Module, input_shape: tuple[int, ...], classes: i
     """Seconds of a training step divided by its images, on the CPU in float32; changes the model's weights."""
     updates = optimizer(model.train(), TrainSettings())
     took = timed(model, updates, SIZES[0], input_shape, classes)  # the first one warms up
-    if took > LONG:
-        return took / SIZES[0]
-    for size, larger in zip(SIZES, (*SIZES[1:], 0), strict=True):
-        took = timed(model, updates, size, input_shape, classes)
-        if took * larger / size > LONG:
+    each = [took / SIZES[0]]
+    for size in SIZES:
+        if took > (SLOW if len(each) == 1 else LONG):
             break
-    return took / size
+        took = timed(model, updates, size, input_shape, classes)
+        each.append(took / size)
+    return min(each)  # few images share the cost of a whole step, and other programs only slow one down
 
 
 def timed(
