@@ -125,7 +125,8 @@ def restore(session: Session) -> None:
         torch.set_rng_state(state["random"])
         if state["cuda_random"]:
             torch.cuda.set_rng_state_all(state["cuda_random"])
-        session.report.event(f"Went on with epoch {session.at.epoch + 1} after {session.at.batch} batches of it.")
+        within = f", after {session.at.batch} of its batches" if session.at.batch else ""
+        session.report.event(f"Went on with epoch {session.at.epoch + 1}{within}.")
     forget_later_epochs(session)
 
 

@@ -24,7 +24,7 @@ def test_curves_begin_uncut_and_the_most_sensitive_group_comes_first():
     assert found.curves[0].points == ((0.0, 90.0), (pytest.approx(0.3), 90.0), (0.5, 70.0))
     assert [curve.name for curve in found.sensitive()] == ["b", "a"]
     assert found.rows()[1] == {"group": "b", "filters": 4, "25 % cut": 80.0, "50 % cut": 50.0}
-    assert scan.sentence(found).startswith("**b** costs most: 50.00 % without 50 % of it.")
+    assert scan.sentence(found).startswith("**b** costs most: accuracy is 50.00 % without 50 % of it.")
 
 
 def test_a_map_tells_points_lost_and_five_curves_have_a_colour():

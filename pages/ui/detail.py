@@ -124,7 +124,9 @@ def shell(row: Row) -> None:
     if spec is None:
         return
     with st.popover("Command", icon=":material/terminal:", type="tertiary", help="The same run from a shell."):
-        st.caption("The same run from a shell, in the project's folder; only what is not as by default is named.")
+        st.caption(
+            "The same run from a shell, in the project's folder with its environment (. .venv/bin/activate); only what is not as by default is named."
+        )
         st.code(command(spec), language="bash", wrap_lines=True)
 
 

@@ -86,8 +86,8 @@ def offer(row: Row, spec: LatencySpec) -> None:
 
 
 def told(found: dict[str, Any], made: Row) -> str:
-    """'dense 1.84 ms, others foretold within 6 %; measured 5 min ago'"""
-    return f"dense {milliseconds(found['dense_ms'])}, others foretold to {words.percent(max(0.01, found['error']), 0)}; measured {words.ago(made.ended)}."
+    """'dense 1.84 ms, pruned ones foretold within 6 %; measured 5 min ago'"""
+    return f"dense {milliseconds(found['dense_ms'])}, pruned ones foretold within {words.percent(max(0.01, found['error']), 0)}; measured {words.ago(made.ended)}."
 
 
 def circumstances(found: dict[str, Any]) -> str:

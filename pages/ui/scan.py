@@ -134,7 +134,7 @@ def sentence(found: Sensitivity) -> str:
     if len(ordered) < 2:
         return f"**{words.plain(ordered[0].name)}** is the only group."
     told = [
-        f"**{words.plain(curve.name)}** costs {what}: {words.percent(accuracy / 100)} without {words.percent(share, 0)} of it."
+        f"**{words.plain(curve.name)}** costs {what}: accuracy is {words.percent(accuracy / 100)} without {words.percent(share, 0)} of it."
         for what, curve in (("most", ordered[0]), ("least", ordered[-1]))
         for share, accuracy in curve.points[-1:]
     ]
