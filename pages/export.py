@@ -2,7 +2,7 @@
 
 import streamlit as st
 
-from pages.ui import cards, charts, example, files, series, state, words
+from pages.ui import cards, charts, example, files, one_run, series, state, words
 from pruning.errors import UserError
 from pruning.jobs.store import Row
 from pruning.run import Run
@@ -67,7 +67,7 @@ if not runs:
     if cards.empty(f"Files of every finished network will be here. {example.LINE}", example.BUTTON, key="fill"):
         example.start()
 else:
-    chosen = cards.choose_run(runs, runs[0])
+    chosen = one_run.choose(runs, runs[0], "export")
     made = state.result(chosen.id) or {}
     if made.get("after"):
         cards.differences(made.get("before"), made["after"])

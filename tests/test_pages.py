@@ -183,6 +183,19 @@ def test_a_link_to_a_run_that_cannot_be_explored_shows_another(full):
     assert "not one of those" in opened("explore", run=str(FAILED)).warning[0].value
 
 
+def test_a_link_to_a_run_that_is_gone_says_where_it_went(full):
+    assert "Run 99 does not exist. Run" in opened("explore", run="99").warning[0].value.replace("*", "")
+
+
+def test_explore_shows_the_run_of_before_when_it_is_opened_again(full):
+    app = opened("explore", run=str(PRUNE))
+    app.switch_page("pages/home.py").run()
+    app.query_params.clear()
+    app.switch_page("pages/explore.py").run()
+    assert app.selectbox[0].value == PRUNE
+    assert app.query_params["run"] == str(PRUNE)
+
+
 def test_a_pruned_run_shows_signed_differences(full):
     deltas = {metric.label: metric.delta for metric in opened("runs", run=str(PRUNE)).metric}
     assert deltas["Parameters"].startswith("−")
@@ -312,7 +325,7 @@ def test_the_web_process_stays_free_of_torch(full):
 
 def test_numbers_are_told_with_sign_and_unit():
     assert [words.change(100, 59.4), words.change(5, 5), words.points(0.92, 0.925)] == ["−40.6 %", "±0 %", "+0.50 pp"]
-    assert [words.short(1_234_567), words.short(999), words.size(4_900_000)] == ["1.23 M", "999", "4.9 MB"]
+    assert [words.short(1_234_567), words.short(999), words.size(4_900_000)] == ["1.23 M", "999", "4.90 MB"]
     assert [words.duration(125), words.roughly(125), words.ago(1000, now=1300)] == [
         "2 min 5 s",
         "about 2 min",

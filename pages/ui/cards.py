@@ -177,23 +177,6 @@ def link(row: Row, place: str, name: str = "") -> None:
         open_run(row.id)
 
 
-def choose_run(rows: list[Row], preferred: Row) -> Row:
-    """One of `rows`, the one in the link first; the link follows the choice."""
-    numbers = [row.id for row in rows]
-    linked = st.query_params.get("run", "")
-    start = int(linked) if linked.isdecimal() and int(linked) in numbers else preferred.id
-    if linked and linked != str(start):
-        st.warning(f"**Run {linked} is not one of those that can be shown here.** Run {start} is shown instead.")
-    names = {row.id: label(row) for row in rows}
-    chosen = st.selectbox("Run", numbers, index=numbers.index(start), format_func=lambda n: names[n],
-                          help="Whose network this page is about; the address follows.")  # fmt: skip
-    if chosen != start:
-        st.query_params.pop("shares", None)
-        st.query_params["run"] = str(chosen)
-        st.rerun()
-    return rows[numbers.index(chosen)]
-
-
 def open_run(number: int) -> None:
     st.switch_page("pages/runs.py", query_params={"run": str(number)})
 

@@ -18,12 +18,12 @@ def short(n: float) -> str:
     """1234567 → '1.23 M' (three digits)."""
     for limit, unit in ((1e9, " G"), (1e6, " M"), (1e3, " k")):
         if n >= limit:
-            return f"{n / limit:.3g}{unit}" if n < 100 * limit else f"{n / limit:.0f}{unit}"
+            return f"{n / limit:#.3g}".rstrip(".") + unit if n < 100 * limit else f"{n / limit:.0f}{unit}"
     return f"{n:.0f}"
 
 
 def size(n: float) -> str:
-    """Bytes → '4.9 MB' (decimal units)."""
+    """Bytes → '4.90 MB' (decimal units)."""
     return f"{short(n).replace(' k', ' kB').replace(' M', ' MB').replace(' G', ' GB')}" if n >= 1000 else f"{n:.0f} B"
 
 
