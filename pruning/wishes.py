@@ -101,6 +101,7 @@ class PruneSettings(Settings):
         ge=0,
         title="Latency at most, ms",
         description="Budget in milliseconds an image, measured where the job runs; 0 for none.",
+        json_schema_extra={"format": "%g"},
     )
     order: Order = Field(
         Order.INDEPENDENT,

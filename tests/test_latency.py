@@ -155,3 +155,11 @@ def test_a_chart_of_steps_has_the_present_width_and_says_what_rounding_gains():
         *(f"multiple of {n}" for n in (8, 16, 32)),
         "now",
     ]
+
+
+def test_a_budget_of_latency_stands_beside_what_is_foretold():
+    times = latency.to_json(TABLE, ["a", "b"]) | {"batch": 1, "runtime": "PyTorch"}
+    ms, kept = latency.predict(TABLE, {"a": 10}), {"a": 10, "b": 64}
+    assert page.beside_budget(ms + 0.1, times, kept).endswith("within the budget.")
+    assert "will remove more" in page.beside_budget(ms - 0.1, times, kept)
+    assert page.beside_budget(0, times, kept) == page.beside_budget(1, times | {"batch": 8}, kept) == ""

@@ -74,6 +74,8 @@ def plan_for(row: Row, whole: ChannelMap, scores: criteria.Scores, asked: PruneS
     st.caption(numbers(plan))
     evaluate.now(row, asked, plan, predictor)
     wish.remarks(asked, plan)
+    if beside := latency.beside_budget(asked.max_latency, times, plan.kept()):
+        st.caption(beside)
     coupled(whole, chosen.group)
     take_away(row, plan, scores, asked, chosen.group)
     predictions.show(row, predictor)

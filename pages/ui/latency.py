@@ -42,8 +42,8 @@ def choose(row: Row, whole: ChannelMap, blocks: Blocks) -> dict[str, Any] | None
             st.caption(f"{way(spec)}: {told(found, last)}", width="content")
         elif not made or made[0].state is State.CANCELLED:
             offer(row, spec)
-    if made and made[0].state not in (State.SUCCEEDED, State.CANCELLED):
-        setup.answer(made[0], "Timing the layers")
+        if made and made[0].state not in (State.SUCCEEDED, State.CANCELLED):
+            setup.answer(made[0], "Timing the layers")  # in the row, so that what is below stays where it is
     return element(found, whole) if found else None
 
 
@@ -98,6 +98,15 @@ def circumstances(found: dict[str, Any]) -> str:
         f"({found['device'].upper()}): the least of a few passes. Checked on {found['checks']} networks cut otherwise and the dense one: "
         f"off by {words.percent(found['error'], 0)} at most.{busy}"
     )
+
+
+def beside_budget(most: float, times: dict[str, Any] | None, kept: dict[str, int]) -> str:
+    """What is foretold of a plan, beside the latency that it may have; jobs measure single images in torch."""
+    if not most or not times or (times["batch"], times["runtime"]) != (1, RUNTIMES["torch"]):
+        return ""
+    ms = predict(from_json(times), kept)
+    told = "within the budget" if ms <= most else "over the budget, so the job will remove more"
+    return f"What is shown is foretold to take {milliseconds(ms)} an image, {told}."
 
 
 def milliseconds(ms: float) -> str:

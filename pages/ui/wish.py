@@ -105,7 +105,8 @@ def found(wish: PruneSettings, plan: Plan) -> str:
     ]
     if not met:
         return "How much goes for this latency is known when the job has measured it."
-    return f"The budget is met with {share} of the filters removed: {', '.join(met)}."
+    start = "With" if wish.max_latency else "The budget is met with"
+    return f"{start} {share} of the filters removed: {', '.join(met)}."
 
 
 def curves(row: Row, whole: ChannelMap, wish: PruneSettings) -> tuple[int, Curves] | None:
