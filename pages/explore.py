@@ -2,7 +2,7 @@
 
 import streamlit as st
 
-from pages.ui import cards, example, exploring, one_run, state
+from pages.ui import cards, example, exploring, live, one_run, state
 from pruning.errors import UserError
 from pruning.jobs.store import State
 
@@ -28,4 +28,6 @@ if not runs:
 else:
     whole = [row for row in runs if row.kind == "train"]
     done = [row for row in whole if row.state is State.SUCCEEDED]
-    explore(one_run.choose(runs, (done or whole or runs)[0], "explore").id)
+    chosen = one_run.choose(runs, (done or whole or runs)[0], "explore")
+    explore(chosen.id)
+    live.ended(chosen)

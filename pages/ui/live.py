@@ -83,6 +83,18 @@ def _moved(before: dict[int, State]) -> None:
         st.rerun()
 
 
+def ended(row: Row) -> None:
+    """Draw the page anew when the run it shows ends, though others may follow; looks only while it is active."""
+    if not row.state.is_finished:
+        st.fragment(run_every=2)(_ended)(row.id)
+
+
+def _ended(number: int) -> None:
+    row = state.find(number)
+    if row is None or row.state.is_finished:
+        st.rerun()
+
+
 def timeline(number: int) -> None:
     """What happened so far, in words, oldest first; last how it ended, where that was not well."""
     told = [(event["time"], event["text"]) for event in state.events(number)]

@@ -41,4 +41,6 @@ def missing(linked: str) -> str:
         return f"Run {linked} does not exist."
     if row.trashed:
         return f"Run {linked} is in the trash."
+    if not row.state.is_finished:
+        return f"Run {linked} has nothing to show here yet."
     return f"Run {linked} is not one of those that can be shown here."
