@@ -13,6 +13,7 @@ from pruning.criterion_cards import CARDS, Family
 from pruning.errors import UserError
 from pruning.jobs.store import Row
 from pruning.prediction import Predictor
+from pruning.run import Run
 from pruning.spec import PruneSettings, PruneSpec, Spread
 
 Kept = Mapping[str, int]
@@ -28,7 +29,8 @@ def presets(
 ) -> list[dict[str, Any]]:
     """All that can be had for this network, as the live element takes them."""
     mine: Scores = scored.get(wish.criterion, {})
-    fixed = f"{row.id} {len(mine)} {alone(wish).model_dump_json()}"
+    files = Run.of(row.id).explained(wish.blocks)
+    fixed = f"{[(str(path), path.stat().st_mtime_ns) for path in files]} {alone(wish).model_dump_json()}"
     scan = predictor.source + str(predictor.exponent) if predictor else ""
     found = [
         *_by_budget(fixed, whole, mine, wish),
