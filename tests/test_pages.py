@@ -196,6 +196,12 @@ def test_explore_shows_the_run_of_before_when_it_is_opened_again(full):
     assert app.query_params["run"] == str(PRUNE)
 
 
+def test_explore_says_about_how_long_its_runs_take(full):
+    told = [c.value for c in opened("explore").caption if "at the pace of run" in c.value]
+    assert len(told) == 2  # one run, and a sweep
+    assert told[0].startswith("About ")
+
+
 def test_a_pruned_run_shows_signed_differences(full):
     deltas = {metric.label: metric.delta for metric in opened("runs", run=str(PRUNE)).metric}
     assert deltas["Parameters"].startswith("−")

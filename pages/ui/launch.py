@@ -1,5 +1,6 @@
 """What Explore starts from a run: a prune with exactly what is on the page, a sweep, masks, a scan, a search, an audit."""
 
+import statistics
 from collections.abc import Callable
 from functools import partial
 from typing import Any
@@ -21,6 +22,7 @@ from pruning.spec import (
     ScanSpec,
     Spread,
     SweepSpec,
+    When,
 )
 
 OVER = {
@@ -30,6 +32,7 @@ OVER = {
     Spread.SENSITIVITY: " by sensitivity",
 }
 TENTHS = [i / 10 for i in range(1, 10)]
+BESIDES = 5.0  # seconds of a run without epochs: start, scores, check, latency
 SEEDS = list(range(10))
 SHARES = [i / 20 for i in range(1, 20)]
 PRUNE = "Prune and fine-tune"
@@ -68,8 +71,7 @@ def prune(row: Row, wish: PruneSettings, plan: Plan) -> None:
         pressed = st.button(PRUNE, type="primary", disabled=ready is None or not removes)
         control = st.toggle("Also train the same architecture from scratch", key="tune-control",
                             help="A second run, the control of Liu et al. 2019: fresh weights in the pruned architecture, trained as the first is fine-tuned. Is it as good, pruning found the architecture, not the weights.")  # fmt: skip
-        if not removes:
-            st.caption("Nothing would be removed: raise a share first.")
+        st.caption(estimate(row, ready, 1 + control) if removes else "Nothing would be removed: raise a share first.")
     if pressed and ready is not None:
         spec = PruneSpec(title=name, parent=row.id, pruning=ready.pruning, schedule=ready.schedule, finetune=ready.finetune)  # fmt: skip
         cards.open_run(state.submit(*([spec, from_scratch(spec)] if control else [spec]))[0])
@@ -125,12 +127,26 @@ def sweep(row: Row, wish: PruneSettings) -> None:
         st.caption("Groups whose share you set by hand keep it in every run of the sweep.")
     runs = len(criteria) * len(removed) * max(1, len(seeds))
     start = f"Start {words.plural(runs, 'run')}"
-    if not st.button(start, type="primary", disabled=not (runs and fits and ready), key="sweep-start") or ready is None:
+    with st.container(horizontal=True, vertical_alignment="center"):
+        pressed = st.button(start, type="primary", disabled=not (runs and fits and ready), key="sweep-start")
+        st.caption(estimate(row, ready, runs))
+    if not pressed or ready is None:
         return
     names = " · ".join(series.CRITERIA[c] for c in criteria)
     spec = SweepSpec.model_validate({"title": f"Sweep of {names}", "parent": row.id, "criteria": criteria, "shares": removed, "seeds": seeds,
                                      "pruning": ready.pruning, "schedule": ready.schedule, "finetune": ready.finetune})  # fmt: skip
     cards.open_run(state.submit(spec)[0])
+
+
+def estimate(row: Row, ready: tuning.Ready | None, runs: int) -> str:
+    """'About 4 min here, at the pace of run 1.'; nothing where that run has no epochs, or units go while it trains."""
+    paces = [record["seconds"] for record in state.metrics(row.id)]
+    if not paces or not runs or ready is None or ready.schedule.when is not When.CUT:
+        return ""
+    steps = ready.schedule.steps
+    epochs = ready.finetune.epochs + (steps * ready.schedule.epochs if steps > 1 else 0)
+    seconds = runs * (BESIDES + epochs * statistics.median(paces))
+    return f"{words.roughly(seconds).capitalize()} here, at the pace of run {row.id}."
 
 
 def offered(usual: list[Any], key: str) -> list[Any]:
