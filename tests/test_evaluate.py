@@ -116,6 +116,8 @@ def test_predictions_learn_from_every_cut_by_the_scans_criterion(parent):
     known = [point.run for point, _ in predictor.held_out if point.run]
     assert (len(known), known[0], other.number in known) == (2, ours.number, False)
     assert "scan 2, 12 validation images" in predictions.so_far(predictor)
+    assert f"Run {ours.number} measured" in evaluate.cut_before(state.plan(ours.number), predictor, "l1")
+    assert evaluate.cut_before(state.plan(ours.number), predictor, "l2") == ""
     assert "by L1" in predictions.of(state.find(parent.number), whole, PruneSettings(criterion="l2")).source
 
 

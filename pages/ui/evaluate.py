@@ -8,10 +8,11 @@ import streamlit as st
 from pages.ui import predictions, setup, state, words
 from pruning import proof
 from pruning.jobs.store import Row, State
+from pruning.jobs.submit import SMALL_NUMBERS
 from pruning.plan import Plan
 from pruning.prediction import Prediction, Predictor
 from pruning.run import Run
-from pruning.spec import EvaluateSpec, PruneSettings
+from pruning.spec import EvaluateSpec, PruneSettings, PruneSpec
 
 IMAGES = 512  # where no scan says how many
 NEWEST = 300
@@ -57,7 +58,7 @@ def offer(row: Row, spec: EvaluateSpec, plan: Plan, predictor: Predictor | None)
             st.rerun(scope="fragment")
         if row.state is not State.SUCCEEDED:
             st.caption(f"It cuts a trained network: run {row.id} has not finished.")
-        elif line := foretold(plan, predictor):
+        elif line := f"{foretold(plan, predictor)} {cut_before(plan, predictor, spec.criterion)}".strip():
             st.caption(line)
 
 
@@ -69,6 +70,20 @@ def foretold(plan: Plan, predictor: Predictor | None) -> str:
     if prediction is None:
         return f"No prediction: this cuts a group that {predictor.source.split(',')[0]} did not scan."
     return f"Predicted right after the cut: {predictions.in_words(prediction)}, from {predictor.source}."
+
+
+def cut_before(plan: Plan, predictor: Predictor | None, criterion: str | None) -> str:
+    """'Run 7 measured 71.2 % for this very cut.', by the newest run that made it."""
+    kept = plan.kept()
+    same = [point for point in (predictor.measured if predictor else ()) if dict(point.kept) == kept]
+    made = [point for point in same if 0 < point.run < SMALL_NUMBERS and cut_by(point.run) == criterion]
+    return f"Run {made[-1].run} measured {words.percent(made[-1].accuracy, 1)} for this very cut." if made else ""
+
+
+def cut_by(number: int) -> str | None:
+    """The criterion of a prune run."""
+    spec = state.specification(number)
+    return spec.pruning.criterion if isinstance(spec, PruneSpec) else None
 
 
 def told(found: dict[str, Any], plan: Plan, predictor: Predictor | None) -> str:
