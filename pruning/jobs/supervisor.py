@@ -21,7 +21,7 @@ from pruning.jobs.tidy import FLEETING, tidy
 from pruning.run import Run, append_line, home, read_json, write_json
 
 POLL = 0.25  # seconds between two looks, at most
-TICK = 0.02  # seconds between two glances at whether the queue or a worker's status was written to
+TICK = 0.05  # seconds between two glances at whether the queue or a worker's status was written to
 GRACE = 10.0  # seconds that a cancelled worker has to stop by itself
 ATTEMPTS = 3  # workers that may go away before the run counts as failed
 FINAL = {"succeeded": State.SUCCEEDED, "failed": State.FAILED, "cancelled": State.CANCELLED}
