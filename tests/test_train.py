@@ -43,7 +43,7 @@ def test_a_training_stopped_in_mid_epoch_resumes_bit_for_bit(run, tmp_path, monk
         fit(run, settings, toy.Notes(stop=9))
     torch.manual_seed(99)  # another process
     rest = fit(run, settings, rest_notes)
-    assert "epoch 2 after 3 batches" in rest_notes.events[0]
+    assert "epoch 2, after 3 of its batches" in rest_notes.events[0]
     assert toy.digest(rest) == toy.digest(whole)
     assert same(rest_notes.records, whole_notes.records[1:])
 
