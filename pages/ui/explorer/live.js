@@ -5,7 +5,7 @@ function partsOf(root) {
 }
 
 function make(root) {
-  const app = { root, parts: partsOf(root), rows: [], seen: new Set(), orders: {}, tiles: {}, frame: 0, timer: 0, said: { text: "", isWrong: false } };
+  const app = { root, parts: partsOf(root), rows: [], seen: new Set(), tellers: new Set(), orders: {}, tiles: {}, frame: 0, timer: 0, said: { text: "", isWrong: false } };
   buildNumbers(app);
   listenToTools(app);
   listenToOverall(app);
@@ -167,9 +167,12 @@ export default function ({ data, parentElement, setStateValue }) {
   const root = parentElement.querySelector("[data-part=root]");
   if (!root || !data) return undefined;
   root.app ??= make(root);
-  root.app.setStateValue = setStateValue;
+  root.app.tellers.add(setStateValue); // a mount that was overtaken may come after the one that lives on, and is taken back then
   receive(root.app, data);
-  return () => setTimeout(() => leave(root)); // also called after a mount that was overtaken by the next one
+  return () => {
+    root.app.tellers.delete(setStateValue);
+    setTimeout(() => leave(root));
+  };
 }
 
 function leave(root) {

@@ -81,7 +81,7 @@ function tell(app) {
   if (text === app.told) return;
   app.told = text;
   app.waiting = true;
-  app.setStateValue("wish", told);
+  [...app.tellers].at(-1)?.("wish", told);
 }
 
 function goTo(app, place) {
