@@ -76,7 +76,6 @@ def plan_for(row: Row, whole: ChannelMap, scores: criteria.Scores, asked: PruneS
     wish.remarks(asked, plan)
     if beside := latency.beside_budget(asked.max_latency, times, plan.kept()):
         st.caption(beside)
-    coupled(whole, chosen.group)
     take_away(row, plan, scores, asked, chosen.group)
     predictions.show(row, predictor)
     stepping(plan, times, chosen.group)
@@ -141,16 +140,6 @@ def numbers(plan: Plan) -> str:
             f"{words.short(now.macs)} MACs ({words.change(dense.macs, now.macs)})",
             f"{words.size(now.bytes)}", f"{words.count(sum(kept.values()))} of {words.count(units)} filters"]  # fmt: skip
     return f"The engine's plan: {', '.join(told)}. MACs: conv and linear weights once per output position."
-
-
-def coupled(whole: ChannelMap, name: str) -> None:
-    """All layers of the group looked at, where the element has no room for them."""
-    group = next((g for g in whole.groups if g.name == name), whole.groups[0])
-    if " more" in table.listed(group.layers) + table.listed(group.coupled):
-        with st.expander(
-            f"All {len(group.layers) + len(group.coupled)} layers that are cut with {words.plain(group.name)}"
-        ):
-            st.caption(words.plain(", ".join((*group.layers, *group.coupled))))
 
 
 def take_away(row: Row, plan: Plan, scores: criteria.Scores, asked: PruneSettings, group: str) -> None:

@@ -20,8 +20,6 @@ from pruning.spec import Device, EvaluateSpec, ScanSettings
 from pruning.stages import conclude, parameters
 from pruning.surgery import prune
 
-FOLDS = 8  # parts of the images, by position i % 8, as a scan has them: their spread is the accuracy's own error
-
 
 def evaluate(spec: EvaluateSpec, run: Run, report: Report) -> None:
     """Write `evaluated.json`: units kept, size and proof of the network that the plan leaves, and its accuracy untuned."""
@@ -44,7 +42,7 @@ def accuracies(model: nn.Module, parent: Run, images: int, report: Report) -> di
     dataset, device = warm.dataset(parent), choose_device(Device.AUTO)
     some = sensitivity.sample(dataset, ScanSettings(images=images))
     x, y = some.validation_x, some.validation_y
-    parts, folds = min(FOLDS, len(y)), []
+    parts, folds = min(sensitivity.FOLDS, len(y)), []
     for fold in range(parts):
         report.progress("evaluate", fold, parts)
         folds.append(measured(model, x[fold::parts], y[fold::parts], dataset, device))

@@ -52,7 +52,7 @@ def fixed(wish: PruneSettings) -> str:
 def network(whole: ChannelMap, closed: Mapping[str, str]) -> dict[str, Any]:
     """What stays the same for a network: groups, protected layers, formulas."""
     groups = [
-        {"name": g.name, "units": g.units, "coupled": listed(g.coupled), "layers": list(g.layers),
+        {"name": g.name, "units": g.units, "coupled": ", ".join(g.coupled), "layers": list(g.layers),
          "approximate": g.approximate, "closed": closed.get(g.name, "")}
         for g in whole.groups
     ]  # fmt: skip
@@ -61,12 +61,6 @@ def network(whole: ChannelMap, closed: Mapping[str, str]) -> dict[str, Any]:
         "protected": [vars(layer) for layer in whole.protected],
         "terms": {"params": whole.params, "macs": whole.macs, "bytes": whole.bytes},
     }
-
-
-def listed(names: Sequence[str], most: int = 6) -> str:
-    """The first names and how many more there are."""
-    rest = len(names) - most
-    return ", ".join(names) if rest < 2 else f"{', '.join(names[:most])} and {rest} more"
 
 
 def limits(whole: ChannelMap, wish: PruneSettings) -> list[list[int]]:
